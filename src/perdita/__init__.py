@@ -1,0 +1,39 @@
+"""perdita: define, combine, compute, predict and compare the loss a model is trained on.
+
+Importing this package loads nothing; the first name used loads PyTorch and the catalogue of losses.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_CORE = (
+    "Card", "Choice", "Cost", "Criterion", "InputError", "MissingExtraError", "Range", "Sum", "Traits", "build", "card",
+    "cards", "debug", "loss", "reduce",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module 'perdita' has no attribute {name!r}")
+    if name in _CORE:
+        importlib.import_module("perdita.losses")  # the catalogue is full before anything asks it
+        return getattr(importlib.import_module("perdita.core"), name)
+    if importlib.util.find_spec(f"perdita.{name}"):
+        return importlib.import_module(f"perdita.{name}")
+    importlib.import_module("perdita.losses")
+    catalogue = importlib.import_module("perdita.core.catalogue")
+    if name in catalogue.classes():
+        return catalogue.classes()[name]
+    from perdita.core.errors import nearest
+
+    raise AttributeError(f"module 'perdita' has no attribute {name!r}{nearest(name, catalogue.classes())}")
+
+
+def __dir__() -> list[str]:
+    importlib.import_module("perdita.losses")
+    catalogue = importlib.import_module("perdita.core.catalogue")
+    return sorted({*_CORE, "functional", "compare", "__version__", *catalogue.classes()})

@@ -1,0 +1,207 @@
+"""A loss run under the contract: check shapes, check values, widen half precision, leave out what is masked, reduce."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from perdita.core.card import Card
+from perdita.core.domains import DOMAINS, check_finite, check_values, in_domain
+from perdita.core.errors import InputError
+from perdita.core.numerics import widen
+from perdita.core.reduction import align, check_reduction, reduce
+from perdita.core.signature import Signature, Sizes
+
+_DEBUG: ContextVar[bool] = ContextVar("perdita_debug", default=False)
+_LOOKED: set[str] = set()  # losses whose first logits were looked at
+
+
+@contextmanager
+def debug(enabled: bool = True) -> Iterator[None]:
+    """Within this context, values are checked on accelerators too (label range, domains, NaN), at the price of a
+    device synchronisation for each loss. On the CPU they always are, outside compiled code and function transforms."""
+    token = _DEBUG.set(enabled)
+    try:
+        yield
+    finally:
+        _DEBUG.reset(token)
+
+
+def gather_tensors(card: Card, args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """Name the tensor arguments of a call, moving those given by keyword out of ``named``."""
+    names = card.signature.names
+    if len(args) > len(names):
+        raise InputError(f"{card.name} takes {len(names)} tensors by position, but {len(args)} came")
+    tensors: dict[str, Any] = dict(zip(names, args, strict=False))
+    if named:
+        for item in card.signature.fields:
+            if item.name in named:
+                if item.name in tensors:
+                    raise InputError(f"{card.name} got {item.name} twice")
+                tensors[item.name] = named.pop(item.name)
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def apply(
+    card: Card,
+    per_example: Callable[..., Any],
+    tensors: dict[str, Any],
+    options: Mapping[str, Any],
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Run a loss under the contract; the arguments are those of every public function."""
+    signature = card.signature
+    check_reduction(reduction, normalizer)
+    sizes = _sizes(card, tensors)
+    eager = _may_look(tensors)
+    if eager and _checked(card, tensors, sizes, ignore_index, weight):
+        ignored = None
+    else:
+        ignored = _ignored(card, tensors, ignore_index)
+    inputs = {name: widen(tensor) for name, tensor in tensors.items()}
+    if ignored is not None and signature.labels is not None:
+        name = signature.labels.name
+        inputs[name] = inputs[name].masked_fill(ignored, 0)
+        mask = ~ignored if mask is None else align(mask, ignored, "mask") & ~ignored
+    own: dict[str, Any] = {"weight": weight, "mask": mask}
+    if weight is None and mask is None and normalizer is None and tensors[signature.fields[0].name].numel():
+        own["reduction"] = reduction if reduction in ("mean", "sum") else "none"
+    own = {name: own[name] for name in signature.takes if name in own}
+    if signature.level == "batch":
+        if (weight is not None and "weight" not in own) or (mask is not None and "mask" not in own):
+            raise InputError(f"{card.name} is one value for the whole batch and takes no weight or mask")
+        weight = mask = None
+    elif mask is not None and "mask" not in own:
+        inputs = _fill_masked(signature, inputs, sizes, mask)
+    values, count = _evaluate(per_example, inputs, {**options, **own})
+    if own.get("reduction", "none") == "none" or count is not None:
+        values = reduce(values, weight=weight, mask=mask, reduction=reduction, normalizer=normalizer, count=count)
+    if eager and not math.isfinite((values if values.ndim == 0 else values.sum()).item()):
+        for name, tensor in inputs.items():
+            if tensor.dtype.is_floating_point:
+                check_finite(name, tensor)
+    return values
+
+
+def _sizes(card: Card, tensors: Mapping[str, Any]) -> Sizes:
+    if torch.compiler.is_compiling() or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        return _bind(card, tensors)
+    return _sizes_of(card, tuple((name, tensor.shape, tensor.dtype) for name, tensor in tensors.items()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _sizes_of(card: Card, described: tuple[tuple[str, torch.Size, torch.dtype], ...]) -> Sizes:
+    return _bind(card, {name: torch.empty(shape, dtype=dtype, device="meta") for name, shape, dtype in described})
+
+
+def _bind(card: Card, tensors: Mapping[str, Any]) -> Sizes:
+    sizes: Sizes = {}
+    for item in card.signature.fields:
+        if item.name in tensors:
+            item.bind(tensors[item.name], sizes)
+        elif not item.optional:
+            raise InputError(f"{card.name} needs {item.name}: {item.expected()}")
+    return sizes
+
+
+def _evaluate(per_example: Callable[..., Any], inputs: dict[str, Tensor], options: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
+    first = next(iter(inputs.values()))
+    if torch.is_autocast_enabled(first.device.type):  # the inputs are wide already; autocast would narrow them again
+        with torch.autocast(first.device.type, enabled=False):
+            found = per_example(**inputs, **options)
+    else:
+        found = per_example(**inputs, **options)
+    return found if isinstance(found, tuple) else (found, None)
+
+
+def _may_look(tensors: Mapping[str, Any]) -> bool:
+    """Whether values may be read on the host: never in compiled code or under vmap/grad; on accelerators in debug."""
+    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
+        return False
+    return _DEBUG.get() or all(tensor.is_cpu for tensor in tensors.values())
+
+
+def _ignored(card: Card, tensors: Mapping[str, Any], ignore_index: int | None) -> Tensor | None:
+    if ignore_index is None:
+        return None
+    labels = card.signature.labels
+    if labels is None or tensors[labels.name].dtype.is_floating_point:
+        if ignore_index != card.ignore_index:
+            raise InputError(f"{card.name}: ignore_index speaks of an integer target, one for each value; pass mask instead")
+        return None
+    return tensors[labels.name] == ignore_index  # type: ignore[no-any-return]
+
+
+def _fill_masked(signature: Signature, inputs: dict[str, Tensor], sizes: Sizes, mask: Tensor) -> dict[str, Tensor]:
+    """Put a harmless number where the mask says False, so that a NaN there reaches neither the value nor a gradient."""
+    returned = _expanded(signature.returns.dims, sizes)
+    if mask.dtype is not torch.bool or mask.ndim > len(returned):
+        raise InputError(f"mask must be boolean, of shape ({', '.join(returned)}) or a beginning of it; "
+                         f"it came as {mask.dtype} of shape {tuple(mask.shape)}")  # fmt: skip
+    full = mask.reshape(tuple(mask.shape) + (1,) * (len(returned) - mask.ndim))
+    filled = dict(inputs)
+    for item in signature.fields:
+        tensor = inputs.get(item.name)
+        if tensor is None:
+            continue
+        dims = _expanded(next(shape for shape in item.shapes if shape.takes(tensor.dtype)).dims, sizes)
+        if dims[:1] != returned[:1]:
+            continue
+        aligned = full
+        for axis in reversed(range(len(returned))):
+            if returned[axis] not in dims:  # the values are finer than this field
+                aligned = aligned.any(axis)
+        for axis, dim in enumerate(dims):
+            if dim not in returned:
+                aligned = aligned.unsqueeze(axis)
+        filled[item.name] = torch.where(aligned, tensor, DOMAINS[item.domain].fill if tensor.is_floating_point() else 0)
+    return filled
+
+
+def _expanded(dims: tuple[str, ...], sizes: Sizes) -> tuple[str, ...]:
+    names: list[str] = []
+    for dim in dims:
+        names += [f"{dim}{index}" for index in range(len(sizes.get(dim, ())))] if dim.startswith("*") else [dim]
+    return tuple(names)
+
+
+def _checked(
+    card: Card, tensors: Mapping[str, Any], sizes: Sizes, ignore_index: int | None, weight: Tensor | None
+) -> bool:
+    """Raise `InputError` for values outside their domain; gives True where it is sure that no item is ignored."""
+    none_ignored = ignore_index is None or (ignore_index < 0 and card.signature.labels is not None)
+    for item in card.signature.fields:
+        if item.domain == "real" or item.name not in tensors:
+            continue
+        tensor = tensors[item.name]
+        if not in_domain(item, tensor, sizes):
+            none_ignored = False
+            check_values(item, tensor, sizes, None if ignore_index is None else tensor == ignore_index)
+    if weight is not None and isinstance(weight, Tensor) and weight.numel() and (least := weight.min().item()) < 0:
+        raise InputError(f"weight must hold numbers >= 0; its smallest is {least:.6g}")
+    if card.name not in _LOOKED or _DEBUG.get():
+        _LOOKED.add(card.name)
+        if "c" in sizes and "logits" in tensors:
+            _warn_of_probabilities(card.name, tensors["logits"].detach())
+    return none_ignored
+
+
+def _warn_of_probabilities(name: str, logits: Tensor) -> None:
+    if logits.numel() and logits.shape[1] > 1 and 0 <= logits.min() and logits.max() <= 1:
+        total = logits.float().sum(1)
+        if torch.allclose(total, torch.ones_like(total)):
+            warnings.warn(f"{name} expects logits, but these rows look like probabilities", stacklevel=5)
+
+

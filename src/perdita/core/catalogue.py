@@ -1,0 +1,68 @@
+"""The catalogue: each card under its name, filled by `@loss` alone. There is no second list of losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from perdita.core.card import Card
+from perdita.core.errors import InputError, nearest
+
+_CARDS: dict[str, Card] = {}
+_ALIASES: dict[str, str] = {}
+
+
+def register(card: Card) -> None:
+    """Add a card. Raises ValueError where the name or an alias is taken."""
+    for name in (card.name, card.class_name, *card.aliases):
+        if _ALIASES.get(name, card.name) != card.name or (name == card.name and name in _CARDS):
+            raise ValueError(f"a loss named {name!r} is registered already: {_ALIASES.get(name, name)}")
+    _CARDS[card.name] = card
+    _ALIASES.update({name: card.name for name in (card.name, card.class_name, *card.aliases)})
+
+
+def cards(task: str | None = None) -> Iterator[Card]:
+    """All registered cards, or those of a task, by name."""
+    return (_CARDS[name] for name in sorted(_CARDS) if task is None or _CARDS[name].task == task)
+
+
+def card(name: str) -> Card:
+    """The card of a loss, by its name, class name or alias. Raises `InputError` with the nearest names."""
+    if name in _ALIASES:
+        return _CARDS[_ALIASES[name]]
+    raise InputError(f"unknown loss {name!r}{nearest(name, _ALIASES)}")
+
+
+def known(name: str) -> bool:
+    """Whether a loss has this name, class name or alias."""
+    return name in _ALIASES
+
+
+def build(config: str | Mapping[str, Any]) -> Any:
+    """A criterion from its configuration: ``{"loss": "focal", "gamma": 3.0}``, a bare name, or a ``{"sum": …}``.
+
+    The inverse of `Criterion.to_config`. Raises `InputError` for an unknown name or hyper-parameter.
+    """
+    from perdita.core.combine import Sum
+
+    if isinstance(config, str):
+        config = {"loss": config}
+    if not isinstance(config, Mapping):
+        raise InputError(f"config must be a name or a mapping, not {type(config).__name__}")
+    if "sum" in config:
+        return Sum.from_config(config)
+    if "loss" not in config:
+        raise InputError(f"config must have the key 'loss' or 'sum', but has {sorted(config)}")
+    criterion = card(str(config["loss"])).criterion
+    assert criterion is not None
+    return criterion(**{key: value for key, value in config.items() if key != "loss"})
+
+
+def classes() -> dict[str, type[Any]]:
+    """Class name → `Criterion` class of each loss."""
+    return {card.criterion.__name__: card.criterion for card in _CARDS.values() if card.criterion is not None}
+
+
+def functions() -> dict[str, Any]:
+    """Name → public function of each loss that has one (a loss with parameters has only its class)."""
+    return {card.name: card.function for card in _CARDS.values() if card.function is not None}

@@ -1,0 +1,84 @@
+"""What the numbers in a tensor may be: one check, one fill value for masked places, one phrase for each domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from perdita.core.errors import InputError
+from perdita.core.signature import Field, Sizes
+
+
+@dataclass(frozen=True)
+class Domain:
+    """``check(tensor)`` gives the places that lie outside (True), or None where every number is fine."""
+
+    phrase: str
+    outside: Callable[[Tensor], Tensor] | None = None
+    fill: float = 0.0
+
+
+def _off_simplex(probs: Tensor) -> Tensor:
+    tolerance = 1e-2 if probs.dtype in (torch.float16, torch.bfloat16) else 1e-4
+    total = probs.sum(1, keepdim=True, dtype=torch.promote_types(probs.dtype, torch.float32))
+    return ((total - 1).abs() > tolerance) | (probs < 0)
+
+
+DOMAINS: dict[str, Domain] = {
+    "real": Domain("real numbers"),
+    "labels": Domain("class indices from 0 to c - 1"),
+    "indices": Domain("integers"),
+    "lengths": Domain("integers >= 0", lambda x: x < 0),
+    "binary": Domain("0 or 1", lambda x: (x != 0) & (x != 1)),
+    "sign": Domain("-1 or 1", lambda x: (x != -1) & (x != 1), fill=1.0),
+    "unit": Domain("numbers in [0, 1]", lambda x: (x < 0) | (x > 1), fill=0.5),
+    "simplex": Domain("probabilities over dimension 1 that sum to one", _off_simplex, fill=1.0),
+    "log_probs": Domain("log-probabilities (<= 0)", lambda x: x > 1e-2),
+    "nonnegative": Domain("numbers >= 0", lambda x: x < 0, fill=1.0),
+    "positive": Domain("numbers > 0", lambda x: x <= 0, fill=1.0),
+}
+
+
+def in_domain(field: Field, tensor: Tensor, sizes: Sizes) -> bool:
+    """Whether every number lies in the field's domain; one pass, and for labels nothing but their extremes."""
+    if tensor.dtype is torch.bool or tensor.numel() == 0:
+        return True
+    if field.domain == "labels" and not tensor.dtype.is_floating_point:
+        low, high = torch.aminmax(tensor)
+        return low.item() >= 0 and ("c" not in sizes or high.item() < sizes["c"])
+    outside = _domain(field).outside
+    return outside is None or not outside(tensor).any().item()
+
+
+def check_values(field: Field, tensor: Tensor, sizes: Sizes, ignored: Tensor | None) -> None:
+    """Raise `InputError` for the first number outside the field's domain; places in ``ignored`` are let be."""
+    if field.domain == "labels" and not tensor.dtype.is_floating_point:
+        classes = sizes.get("c")
+        bad = (tensor < 0) if classes is None else (tensor < 0) | (tensor >= classes)
+        phrase = "class indices >= 0" if classes is None else f"class indices from 0 to {classes - 1}"
+        phrase += " (to leave items out, pass mask or ignore_index)"
+    else:
+        outside = _domain(field).outside
+        assert outside is not None
+        bad = outside(tensor)
+        phrase = _domain(field).phrase
+    if ignored is not None and ignored.shape == bad.shape:
+        bad = bad & ~ignored
+    if bad.any():
+        index = tuple(bad.nonzero()[0].tolist())
+        raise InputError(f"{field.name} must hold {phrase}; {field.name}{list(index)} = {tensor[index].item():.6g}")
+
+
+def _domain(field: Field) -> Domain:
+    return DOMAINS["simplex" if field.domain == "labels" else field.domain]  # floating labels are soft targets
+
+
+def check_finite(name: str, tensor: Tensor) -> None:
+    """Raise `InputError` for the first NaN or infinity."""
+    bad = ~torch.isfinite(tensor)
+    if bad.any():
+        index = tuple(bad.nonzero()[0].tolist())
+        raise InputError(f"{name} must be finite; {name}{list(index)} = {tensor[index].item()}")

@@ -1,0 +1,79 @@
+"""Cross-entropy, and the forms that change what it is measured on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from perdita.core import Cost, Range, Traits, loss
+from perdita.core.numerics import mask_classes, pick
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+    from torch import Tensor
+
+
+@loss(
+    task="multiclass",
+    aliases=("ce", "log_loss", "softmax_loss"),
+    traits=Traits(
+        proper=True, classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
+        shift_invariant=True, scale_invariant=False, differentiable=True,
+    ),
+    ranges={"label_smoothing": Range(0, 1, search=(0.0, 0.3))},
+    domains={"class_weight": "nonnegative"},
+    ignore_index=-100,
+)  # fmt: skip
+def cross_entropy(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    class_weight: Float[Tensor, "c"] | None = None,
+    class_mask: Bool[Tensor, "n c *d"] | Bool[Tensor, "c"] | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "none",
+) -> Float[Tensor, "n *d"]:
+    r"""Cross-entropy between the softmax of the logits and class indices or soft targets.
+
+    With p = softmax(logits) over dimension 1 and the smoothed target t' = (1 - label_smoothing) t + label_smoothing / c:
+
+    .. math:: \ell = -\sum_k w_k\, t'_k \log p_k, \qquad w = \text{class\_weight} \text{ or } 1
+
+    The mean divides by the sum of w[target] for class indices, and by the number of items for soft targets, as PyTorch
+    does. Where every item is ignored it is 0, where PyTorch gives NaN.
+
+    Args:
+        logits: (n, c, *d) unnormalised scores.
+        target: (n, *d) class indices, or (n, c, *d) probabilities.
+        class_weight: (c,) weight of each class; smoothing is applied to the target first, the weight to each class after.
+        class_mask: (c,) or (n, c, *d); False takes a class out of the softmax.
+        label_smoothing: in [0, 1].
+
+    Returns:
+        (n, *d) non-negative values, in nats.
+
+    Raises:
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, shapes that do not fit.
+
+    Example:
+        >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
+        >>> perdita.functional.cross_entropy(logits, torch.tensor([0])).item()
+        0.23954...
+
+    Source:
+        Equal to torch.nn.functional.cross_entropy. Label smoothing: Szegedy et al., CVPR 2016, arXiv 1512.00567, section 7.
+    """
+    if class_mask is not None:
+        full = class_mask if class_mask.ndim > 1 else class_mask.view((1, -1) + (1,) * (logits.ndim - 2))
+        logits = mask_classes(logits, full)
+    indices = not target.is_floating_point()
+    values = F.cross_entropy(
+        logits,
+        target.long() if indices else target,
+        weight=class_weight,
+        reduction=reduction if class_weight is None else "none",
+        label_smoothing=label_smoothing,
+    )
+    return values if class_weight is None or not indices else (values, class_weight[target.long()])
