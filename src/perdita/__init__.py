@@ -5,7 +5,7 @@ Importing this package loads nothing; the first name used loads PyTorch and the 
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import Any
 
 __version__ = "0.1.0"

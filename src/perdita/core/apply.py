@@ -74,7 +74,8 @@ def apply(
     if ignored is not None and signature.labels is not None:
         name = signature.labels.name
         inputs[name] = inputs[name].masked_fill(ignored, 0)
-        mask = ~ignored if mask is None else align(mask, ignored, "mask") & ~ignored
+        given = align(mask, ignored, "mask")
+        mask = ~ignored if given is None else given & ~ignored
     own: dict[str, Any] = {"weight": weight, "mask": mask}
     if weight is None and mask is None and normalizer is None and tensors[signature.fields[0].name].numel():
         own["reduction"] = reduction if reduction in ("mean", "sum") else "none"
@@ -116,7 +117,9 @@ def _bind(card: Card, tensors: Mapping[str, Any]) -> Sizes:
     return sizes
 
 
-def _evaluate(per_example: Callable[..., Any], inputs: dict[str, Tensor], options: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
+def _evaluate(
+    per_example: Callable[..., Any], inputs: dict[str, Tensor], options: dict[str, Any]
+) -> tuple[Tensor, Tensor | None]:
     first = next(iter(inputs.values()))
     if torch.is_autocast_enabled(first.device.type):  # the inputs are wide already; autocast would narrow them again
         with torch.autocast(first.device.type, enabled=False):
@@ -139,7 +142,9 @@ def _ignored(card: Card, tensors: Mapping[str, Any], ignore_index: int | None) -
     labels = card.signature.labels
     if labels is None or tensors[labels.name].dtype.is_floating_point:
         if ignore_index != card.ignore_index:
-            raise InputError(f"{card.name}: ignore_index speaks of an integer target, one for each value; pass mask instead")
+            raise InputError(
+                f"{card.name}: ignore_index speaks of an integer target, one for each value; pass mask instead"
+            )
         return None
     return tensors[labels.name] == ignore_index  # type: ignore[no-any-return]
 
@@ -199,9 +204,7 @@ def _checked(
 
 
 def _warn_of_probabilities(name: str, logits: Tensor) -> None:
-    if logits.numel() and logits.shape[1] > 1 and 0 <= logits.min() and logits.max() <= 1:
+    if logits.numel() and logits.shape[1] > 1 and logits.min() >= 0 and logits.max() <= 1:
         total = logits.float().sum(1)
         if torch.allclose(total, torch.ones_like(total)):
             warnings.warn(f"{name} expects logits, but these rows look like probabilities", stacklevel=5)
-
-

@@ -98,6 +98,7 @@ class Card:
     doc: str
     ignore_index: int | None = None
     reduction: str = "mean"
+    rowwise: bool = True  # each value depends on its own row alone; False for losses over sets, pairs or whole batches
     limits: Mapping[str, str] = field(default_factory=dict)  # a check of the battery it does not pass: why not
     function: Callable[..., Any] | None = None
     criterion: type[Any] | None = None
@@ -162,7 +163,9 @@ def compose_doc(doc: str, traits: Traits, cost: Cost, arguments: str = SHARED_AR
     """Add to a written docstring what the card knows: shared arguments, Properties and Cost, in the house's order."""
     claims = [f"{name}: {str(value).lower()}" for name, value in traits.items()]
     properties = f"Properties:\n    {'; '.join(claims) or 'none claimed'}.\n\n"
-    price = f"Cost:\n    time O({cost.time}), memory O({cost.memory}), {cost.passes} passes over the first argument.\n\n"
+    price = (
+        f"Cost:\n    time O({cost.time}), memory O({cost.memory}), {cost.passes} passes over the first argument.\n\n"
+    )
     head, source = (doc.rstrip() + "\n").split("\nSource:", 1) if "\nSource:" in doc else (doc.rstrip() + "\n", "")
     before, args, after = head.partition("\nReturns:")
     return f"{before.rstrip()}\n{arguments}{args}{after}".rstrip() + f"\n\n{properties}{price}Source:{source}"

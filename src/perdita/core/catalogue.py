@@ -18,7 +18,7 @@ def register(card: Card) -> None:
         if _ALIASES.get(name, card.name) != card.name or (name == card.name and name in _CARDS):
             raise ValueError(f"a loss named {name!r} is registered already: {_ALIASES.get(name, name)}")
     _CARDS[card.name] = card
-    _ALIASES.update({name: card.name for name in (card.name, card.class_name, *card.aliases)})
+    _ALIASES.update(dict.fromkeys((card.name, card.class_name, *card.aliases), card.name))
 
 
 def cards(task: str | None = None) -> Iterator[Card]:

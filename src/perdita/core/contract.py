@@ -34,6 +34,7 @@ def loss(
     cost: Cost = Cost(),  # noqa: B008 (frozen)
     ignore_index: int | None = None,
     reduction: str = "mean",
+    rowwise: bool = True,
     limits: Mapping[str, str] | None = None,
     name: str | None = None,
 ) -> Callable[[T], T]:
@@ -47,6 +48,7 @@ def loss(
         domains: tensor argument → what its numbers may be (a key of `DOMAINS`); labels for integers, else real.
         aliases: other names that users know it by.
         ignore_index, reduction: their defaults for this loss.
+        rowwise: False where a value depends on other rows of the batch too (pairs, lists, batch statistics).
         limits: name of a battery check → why this loss does not support it.
 
     Returns:
@@ -68,9 +70,10 @@ def loss(
         per_example = definition.per_example if is_class else definition  # type: ignore[attr-defined]
         signature = read_signature(per_example, domains or {})
         if is_class:
-            signature = replace(signature, defaults=_hyperparameters(definition))
+            signature = replace(signature, defaults=_hyperparameters(definition))  # type: ignore[arg-type]
         doc = compose_doc(inspect.cleandoc(definition.__doc__ or ""), traits, cost)
-        card = Card(name=own, signature=signature, per_example=per_example, doc=doc, **catalogued)
+        alone = rowwise and signature.level == "item"
+        card = Card(name=own, signature=signature, per_example=per_example, doc=doc, rowwise=alone, **catalogued)
         if unranged := set(card.ranges) - set(signature.defaults):
             raise TypeError(f"{own}: ranges names no hyper-parameter: {sorted(unranged)}")
         if is_class:

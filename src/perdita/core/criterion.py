@@ -55,7 +55,15 @@ class Criterion(nn.Module):
             if name not in inputs and (held := getattr(self, name)) is not None:
                 inputs[name] = held
         return apply(
-            self.card, self.per_example, inputs, self._call_options(), weight, mask, self.ignore_index, self.reduction, normalizer
+            self.card,
+            self.per_example,
+            inputs,
+            self._call_options(),
+            weight,
+            mask,
+            self.ignore_index,
+            self.reduction,
+            normalizer,
         )
 
     def _call_options(self) -> dict[str, Any]:
@@ -150,7 +158,9 @@ def adopt_class(cls: type[Criterion], card: Card) -> type[Criterion]:
     def __init__(self: Criterion, *args: Any, **kwargs: Any) -> None:
         bound = inspect.signature(written).bind(self, *args, **kwargs)
         bound.apply_defaults()
-        given = {key: value for key, value in list(bound.arguments.items())[1:] if key != "ignore_index" or value is not None}
+        given = {
+            key: value for key, value in list(bound.arguments.items())[1:] if key != "ignore_index" or value is not None
+        }
         card.check_options({key: value for key, value in given.items() if key in card.signature.defaults})
         written(self, *args, **kwargs)
         self.options = given

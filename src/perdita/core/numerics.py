@@ -74,4 +74,3 @@ def normalize(x: Float[Tensor, "*n d"], dim: int = -1) -> Float[Tensor, "*n d"]:
     """x / ||x||; a zero vector stays zero, with a zero gradient."""
     norm = safe_norm(x, dim, keepdim=True)
     return x / torch.where(norm == 0, 1.0, norm)
-

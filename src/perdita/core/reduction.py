@@ -22,7 +22,9 @@ REDUCTIONS = ("none", "mean", "sum", "batchmean")
 def check_reduction(reduction: str, normalizer: float | Tensor | None = None) -> None:
     """Raise `InputError` for an unknown reduction, or a normalizer where nothing is divided."""
     if reduction not in REDUCTIONS:
-        raise InputError(f"reduction must be one of {REDUCTIONS}, not {reduction!r}{nearest(str(reduction), REDUCTIONS)}")
+        raise InputError(
+            f"reduction must be one of {REDUCTIONS}, not {reduction!r}{nearest(str(reduction), REDUCTIONS)}"
+        )
     if normalizer is not None and reduction in ("none", "sum"):
         raise InputError(f"normalizer replaces the denominator of a mean; with reduction={reduction!r} there is none")
 

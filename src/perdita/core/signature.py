@@ -125,7 +125,7 @@ class Signature:
 
     @functools.cached_property
     def level(self) -> str:
-        """"batch" where the loss has one value for the whole batch, else "item"."""
+        """ "batch" where the loss has one value for the whole batch, else "item"."""
         return "item" if self.returns.dims else "batch"
 
 
@@ -156,7 +156,7 @@ def read_signature(function: Callable[..., Any], domains: Mapping[str, str]) -> 
         raise TypeError(f"{function.__qualname__}: domains names no tensor argument: {sorted(unknown)}")
     returns = parse_shapes(str(function.__annotations__.get("return")))
     if not returns:
-        raise TypeError(f"{function.__qualname__}: the return annotation must be Float[Tensor, \"…\"]")
+        raise TypeError(f'{function.__qualname__}: the return annotation must be Float[Tensor, "…"]')
     return Signature(tuple(fields), defaults, returns[0], frozenset(takes))
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 import torch.nn.functional as F
 
-from perdita.core import Cost, Range, Traits, loss
-from perdita.core.numerics import mask_classes, pick
+from perdita.core import Range, Traits, loss
+from perdita.core.numerics import mask_classes
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int

@@ -1,0 +1,35 @@
+"""How long it takes until perdita answers, in fresh interpreters."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from benchmarks.race import Measured, race
+from benchmarks.registry import row
+
+
+def python(*arguments: str) -> None:
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+
+
+@row(
+    "import-time",
+    peer="import torch",
+    shape="import perdita; perdita.CrossEntropy",
+    unit="s",
+    target="ours - theirs <= 0.3",
+)
+def import_time() -> Measured:
+    return race(
+        lambda: python("-c", "import torch, perdita; perdita.CrossEntropy"),
+        lambda: python("-c", "import torch"),
+        unit="s",
+        repeats=8,
+        warmups=1,
+    )
+
+
+@row("cli-help", peer="python -c pass", shape="perdita --help", unit="s", target="ours <= 0.5")
+def cli_help() -> Measured:
+    return race(lambda: python("-m", "perdita", "--help"), lambda: python("-c", "pass"), unit="s", repeats=8)

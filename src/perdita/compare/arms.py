@@ -1,0 +1,203 @@
+"""Which losses are compared: names, patterns and configurations become arms, each linked to the model's outputs."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+import perdita.losses
+from perdita.compare.spec import LossSpec
+from perdita.core import Card, InputError, build, card, cards
+from perdita.core.card import REQUIRED
+from perdita.core.catalogue import known
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Num
+
+BASELINES = {"multiclass": "cross_entropy", "binary": "cross_entropy", "regression": "mse"}
+
+
+def resolve(losses: Any, task: str) -> tuple[LossSpec, ...]:
+    """The arms for a task.
+
+    Args:
+        losses: None or "all" (every loss that applies), names and glob patterns (a list, or a string with commas),
+            configurations for `perdita.build`, criteria, ``module:loss``, a YAML or JSON file of {label: configuration},
+            or a mapping of labels to any of these.
+        task: multiclass, binary or regression.
+
+    Raises:
+        InputError: an unknown loss, a pattern that matches nothing, a loss that does not fit the task.
+    """
+    found: dict[str, LossSpec] = {}
+    for label, item in _items(losses):
+        for spec in _specs(label, item, task):
+            found.setdefault(spec.label, spec)
+    return tuple(found.values())
+
+
+def _items(losses: Any) -> Iterable[tuple[str | None, Any]]:
+    if losses is None:
+        return [(None, "all")]
+    if isinstance(losses, str):
+        path = Path(losses)
+        if path.suffix in (".json", ".yaml", ".yml"):
+            return list(_read(path).items())
+        return [(None, name.strip()) for name in losses.split(",") if name.strip()]
+    if isinstance(losses, Mapping):
+        return [(None, losses)] if "loss" in losses or "sum" in losses else list(losses.items())
+    if isinstance(losses, Sequence):
+        return [(None, item) for item in losses]
+    return [(None, losses)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    try:
+        if path.suffix == ".json":
+            found = json.loads(path.read_text())
+        else:
+            import yaml
+
+            found = yaml.safe_load(path.read_text())
+    except ImportError as error:
+        raise InputError(f"{path}: YAML needs the package pyyaml; JSON works without it") from error
+    except ValueError as error:
+        raise InputError(f"{path} is no valid {path.suffix[1:].upper()}: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} must hold a mapping from labels to losses")
+    return found
+
+
+def _specs(label: str | None, item: Any, task: str) -> list[LossSpec]:
+    if isinstance(item, nn.Module):
+        if not hasattr(item, "to_config"):
+            raise InputError(f"{type(item).__name__} is no perdita criterion; register it with @perdita.loss")
+        return [_spec(label, item.to_config(), task)]
+    if isinstance(item, Mapping):
+        return [_spec(label, dict(item), task)]
+    if not isinstance(item, str):
+        item = getattr(item, "card", None) and item.card.name
+        if item is None:
+            raise InputError("losses must be names, configurations or criteria")
+    if item == "all":
+        return [_spec(None, {"loss": c.name}, task) for c in cards() if fits(c, task)]
+    if ":" in item:
+        item = _import(item)
+    if any(character in item for character in "*?["):
+        matched = [c for c in cards() if fnmatch.fnmatch(c.name, item) and fits(c, task)]
+        if not matched:
+            raise InputError(f"no loss for the task {task} matches {item!r}")
+        return [_spec(None, {"loss": c.name}, task) for c in matched]
+    return [_spec(label, {"loss": card(item).name}, task)]
+
+
+def _import(name: str) -> str:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"loss {name!r} cannot be imported: {error}") from error
+    if not hasattr(found, "card") or not known(found.card.name):
+        raise InputError(f"{name} is no registered loss; decorate it with @perdita.loss")
+    return str(found.card.name)
+
+
+def _spec(label: str | None, config: dict[str, Any], task: str) -> LossSpec:
+    criterion = build(config)
+    own = getattr(criterion, "card", None)
+    if own is not None and not fits(own, task):
+        raise InputError(f"{own.name} is a loss for the task {own.task}; it does not fit the task {task}")
+    name = label or (own.name if own is not None else "+".join(criterion.weights))
+    shown = {key: value for key, value in config.items() if key not in ("loss", "reduction")}
+    if label is None and own is not None and shown:
+        name += "(" + ", ".join(f"{key}={value}" for key, value in sorted(shown.items())) + ")"
+    return LossSpec(name, json.dumps(config, sort_keys=True))
+
+
+def fits(loss: Card, task: str) -> bool:
+    """Whether a loss takes a model's outputs and one target for this task, and nothing else."""
+    signature = loss.signature
+    tensors = [item for item in signature.fields if not item.optional]
+    if len(tensors) != 2 or not all(item.positional for item in tensors) or REQUIRED in signature.defaults.values():
+        return False
+    outputs, target = tensors
+    dims = outputs.shapes[0].before
+    if task == "regression":
+        return loss.task == "regression" and dims == ("n",) == target.shapes[0].before and outputs.domain == "real"
+    if loss.task == "multiclass" or (loss.task == "binary" and task == "binary" and dims == ("n", "c")):
+        labels = any(shape.kind == "Int" and "c" not in shape.dims for shape in target.shapes)
+        return dims == ("n", "c") and outputs.name == "logits" and labels
+    return task == "binary" and loss.task == "binary" and dims == ("n",) and outputs.name == "logits"
+
+
+class Linked(nn.Module):
+    """A criterion behind the link that fits it to the model's outputs.
+
+    A model for two classes has two outputs, so that all losses train the same weights; a loss on one logit sees their
+    difference, whose sigmoid is the softmax of the two. A regression with one target loses its last axis.
+    """
+
+    def __init__(self, criterion: nn.Module, task: str) -> None:
+        super().__init__()
+        self.criterion = criterion
+        self.task = task
+        parts = list(criterion.criteria.values()) if hasattr(criterion, "criteria") else [criterion]
+        self.fields = [part.card.signature.fields for part in parts]
+        self.links = [self._link(fields) for fields in self.fields]
+        if len(set(self.links)) > 1:
+            raise InputError("the parts of a sum must read the outputs alike; here they are " + ", ".join(self.links))
+        self.card = getattr(criterion, "card", None)
+
+    def _link(self, fields: Sequence[Any]) -> str:
+        if self.task == "regression":
+            return "regression"
+        if "c" in fields[0].shapes[0].dims:
+            return "classes"
+        return {"sign": "margin"}.get(fields[1].domain, "logit")
+
+    def link(self, outputs: Float[Tensor, "n k"], target: Num[Tensor, "n *d"]) -> tuple[Tensor, Tensor]:
+        """What the criterion sees of the model's outputs and of the target."""
+        kind = self.links[0]
+        if kind == "regression":
+            return (outputs.squeeze(-1) if target.ndim < outputs.ndim else outputs), target
+        if kind == "classes":
+            return outputs, target.long()
+        logit = outputs[..., 1] - outputs[..., 0]
+        binary = target.to(logit.dtype)
+        return logit, binary if kind == "logit" else 2 * binary - 1
+
+    def per_example(self, outputs: Tensor, target: Tensor, **options: Any) -> Any:
+        return self.criterion.per_example(*self.link(outputs, target), **options)
+
+    def _call_options(self) -> dict[str, Any]:
+        return self.criterion._call_options()
+
+    def forward(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """The scalar loss."""
+        return self.criterion(*self.link(outputs, target))
+
+
+def criterion(spec: LossSpec, task: str) -> nn.Module:
+    """The arm's criterion, linked to the outputs of a model for this task."""
+    return Linked(spec.build(), task)
+
+
+def probe(linked: nn.Module, rows: int, outputs: int, task: str) -> int:
+    """Peak bytes of one value and gradient on a batch, beyond the outputs themselves."""
+    from perdita.compare.memory import peak_bytes
+
+    generator = torch.Generator().manual_seed(0)
+    given = torch.randn(rows, outputs, generator=generator).requires_grad_()
+    target = torch.randn(rows, generator=generator) if task == "regression" else torch.arange(rows) % outputs
+    if task == "regression" and outputs > 1:
+        target = torch.randn(rows, outputs, generator=generator)
+    return peak_bytes(lambda: torch.autograd.grad(linked(given, target), given))

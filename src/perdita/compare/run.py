@@ -1,0 +1,245 @@
+"""`perdita.compare`: from data and a list of losses to a ranked, tested, reproducible result."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import perdita
+from perdita.compare import models
+from perdita.compare.arms import BASELINES, resolve
+from perdita.compare.conclusion import conclude
+from perdita.compare.conditions import parse_stress
+from perdita.compare.data import Table, load, save_arrays
+from perdita.compare.execute import InProcess, executor
+from perdita.compare.metrics import METRICS, primary_metric
+from perdita.compare.result import Comparison
+from perdita.compare.spec import Condition, DataSpec, LossSpec, Metric, Run, Training, Unit
+from perdita.compare.splits import check_folds
+from perdita.compare.statistics import analyse
+from perdita.compare.store import SQLiteStore, Store
+from perdita.compare.tuning import tune as tune_losses
+from perdita.compare.unit import run_unit
+from perdita.core.errors import InputError
+
+SEEDS_TOGETHER = 5  # a unit's block of seeds: fixed, so that a unit's bits do not depend on the machine's cores
+LOSSES_TOGETHER = 32
+LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "scikit-posthocs", "polars", "optuna", "plotly")
+
+
+def compare(
+    model: str | Callable[..., Any] = "mlp",
+    data: Any = "digits",
+    losses: Any = None,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    baseline: str | None = None,
+    seeds: int = 10,
+    folds: int = 0,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    stress: str = "clean",
+    tune: int = 0,
+    metric: str | None = None,
+    workers: int = 0,
+    resume: bool = True,
+    out: str | Path | None = None,
+    progress: Callable[[int], Any] | None = None,
+    command: str | None = None,
+) -> Comparison:
+    """Train every loss under the same conditions and say which can be told apart.
+
+    Args:
+        model: mlp, cnn, gru, ``"module:factory"`` or a factory: called as factory(shape of one example, outputs).
+        data: an embedded set (digits, wine, breast_cancer, diabetes, iris, linnerud), a CSV, Parquet or NPZ file, a
+            folder of images, ``hf:name``, or a pair (features, target) of arrays.
+        losses: as in `perdita.compare.arms.resolve`; None is every loss that fits the task.
+        target: the column to predict, for files.
+        task: multiclass, binary or regression; None infers it.
+        baseline: the loss that all others are compared with; cross_entropy or mse.
+        seeds: how many; each draws its own split, initial weights and batch order, the same for every loss.
+        folds: 0 for a hold-out split by each seed, k for k-fold cross-validation repeated for each seed.
+        epochs, batch_size, learning_rate: of the training, the same for every loss.
+        stress: conditions to compare under, as "clean,noise=0.3,imbalance=50,outliers=0.1,few=10".
+        tune: how many configurations each loss may try before; 0 trains the defaults.
+        metric: the primary metric by which losses are ranked; the task's first metric.
+        workers: processes; 0 is one for each core.
+        resume: take what an earlier run of the same comparison has finished.
+        out: folder of the store, the report and the tables; perdita-runs/<data>.
+        progress: called with the number of units, gives a context manager with ``advance()``.
+        command: the command line to show in the report.
+
+    Returns:
+        The ranked rows, their statistics, every run, and the path of the report.
+
+    Raises:
+        InputError: bad data, an unknown loss, model, metric or condition, fewer rows than folds.
+    """
+    for name, value, least in (("seeds", seeds, 1), ("folds", folds, 0), ("tune", tune, 0), ("epochs", epochs or 1, 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{name} must be an integer >= {least}, not {value!r}")
+    if folds == 1:
+        raise InputError("folds must be 0 (hold-out) or at least 2, not 1")
+    conditions = parse_stress(stress)
+    spec, folder = _data(data, target, task, out)
+    table = load(spec)
+    spec = replace(spec, task=table.task)
+    check_folds(table, folds)
+    arms = resolve(losses, table.task)
+    base = _baseline(baseline, table.task)
+    arms = (*(() if any(arm.label == base.label for arm in arms) else (base,)), *arms)
+    metrics = METRICS[table.task]
+    primary = primary_metric(table.task, metric, conditions)
+    training = _training(model, table, epochs, batch_size, learning_rate)
+    first = Unit(
+        data=spec, condition=conditions[0], fold=0, folds=folds, seeds=(), losses=(), training=training, primary=primary.name,
+        fingerprint=table.fingerprint, threads=1, version=perdita.__version__, fixed_test=tune > 0,
+    )  # fmt: skip
+    units = [
+        replace(first, condition=condition, fold=fold, seeds=block, losses=group)
+        for condition in conditions
+        for fold in range(max(folds, 1))
+        for block in _blocks(range(seeds), SEEDS_TOGETHER)
+        for group in _blocks(arms, LOSSES_TOGETHER)
+    ]
+    with SQLiteStore(folder / "runs.sqlite") as store:
+        held = store if resume else _Fresh(store)
+        pool = InProcess() if training.model.startswith("local:") else executor(workers, len(units))
+        if tune:
+            units = _tuned(units, tune, primary, held)
+        done = dict(_run_all(units, held, pool, progress))
+        runs = tuple(run for unit in units for run in done[unit.key])
+    rows, standings = analyse(runs, primary=primary, metrics=metrics, baseline=base.label, folds=folds)
+    result = Comparison(
+        dataset=table.name, task=table.task, primary=primary, metrics=metrics, baseline=base.label, rows=rows, standings=standings,
+        runs=runs, conclusion=conclude(rows, standings, primary, base.label, table.name),
+        facts=_facts(table, units, seeds, folds, tune, command), report_path=folder / "report.html",
+    )  # fmt: skip
+    result.report(folder / "report.html")
+    result.frame.write_parquet(folder / "runs.parquet")
+    return result
+
+
+def _data(data: Any, target: str | None, task: str | None, out: str | Path | None) -> tuple[DataSpec, Path]:
+    if isinstance(data, DataSpec):
+        spec = data
+    elif isinstance(data, str | Path):
+        spec = DataSpec(str(data), target, task)
+    elif isinstance(data, tuple) and len(data) == 2:
+        folder = Path(out) if out is not None else Path("perdita-runs") / "arrays"
+        return DataSpec(str(save_arrays(folder, *data)), None, task), folder
+    else:
+        raise InputError("data must be a name, a path or a pair (features, target) of arrays")
+    return spec, Path(out) if out is not None else Path("perdita-runs") / Path(spec.source.replace(":", "-")).stem
+
+
+def _baseline(name: str | None, task: str) -> LossSpec:
+    return resolve([name or BASELINES[task]], task)[0]
+
+
+def _training(
+    model: str | Callable[..., Any],
+    table: Table,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+) -> Training:
+    name = model if isinstance(model, str) else models.keep(model)
+    models.factory(name, (128,))  # an unknown model is an error now, not in a worker
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    for key, value in given.items():
+        if value is not None and not value > 0:
+            raise InputError(f"{key} must be > 0, not {value!r}")
+    return replace(Training(model=name), **{key: value for key, value in given.items() if value is not None})
+
+
+def _blocks(items: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    return (tuple(items[start : start + size]) for start in range(0, len(items), size))
+
+
+class _Fresh:
+    """A store that knows nothing from before: what is put into it now is kept."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.now = store, set[str]()
+
+    def get(self, key: str) -> Any | None:
+        return self.store.get(key) if key in self.now else None
+
+    def put(self, key: str, kind: str, spec: Any, outcome: Any) -> None:
+        self.store.put(key, kind, spec, outcome)
+        self.now.add(key)
+
+
+def _run_all(
+    units: Sequence[Unit], store: Any, pool: Any, progress: Callable[[int], Any] | None
+) -> Iterator[tuple[str, list[Run]]]:
+    """Every unit's key with its runs; what is missing is run, and stored before it is given."""
+    missing = []
+    for unit in units:
+        found = store.get(unit.key)
+        if found is None:
+            missing.append(unit)
+        else:
+            yield unit.key, [Run(**run) for run in found]
+    if not missing:
+        return
+    from contextlib import nullcontext
+
+    with progress(len(missing)) if progress is not None else nullcontext() as bar:
+        for unit, runs in pool.run(run_unit, missing):
+            store.put(unit.key, "unit", asdict(unit), [asdict(run) for run in runs])
+            yield unit.key, runs
+            if bar is not None:
+                bar.advance()
+
+
+def _tuned(units: Sequence[Unit], trials: int, primary: Metric, store: Any) -> list[Unit]:
+    """The units with each loss's configuration as tuned for their condition and fold, on the first block of seeds."""
+
+    def evaluate(unit: Unit) -> list[Run]:
+        return dict(_run_all([unit], store, InProcess(), None))[unit.key]
+
+    chosen: dict[tuple[Condition, int, tuple[LossSpec, ...]], tuple[LossSpec, ...]] = {}
+    for unit in units:
+        place = (unit.condition, unit.fold, unit.losses)
+        if place not in chosen:
+            chosen[place] = tune_losses(replace(unit, seeds=unit.seeds[:2]), trials, primary, evaluate)
+    return [replace(unit, losses=chosen[unit.condition, unit.fold, unit.losses]) for unit in units]
+
+
+def _facts(
+    table: Table, units: Sequence[Unit], seeds: int, folds: int, tune: int, command: str | None
+) -> dict[str, Any]:
+    import json
+
+    versions = {"perdita": perdita.__version__, "python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            versions[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    losses = {loss.label: json.loads(loss.config) for unit in units for loss in unit.losses}
+    return {
+        "command": command or "perdita.compare(…)",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "versions": versions,
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "seeds": list(range(seeds)),
+        "folds": folds,
+        "settings": {**asdict(units[0].training), "tuning trials": tune},
+        "data": table.summary(),
+        "notes": [table.why_task, *table.notes],
+        "losses": losses,
+        "learning_rates": {
+            loss.label: loss.learning_rate for unit in units for loss in unit.losses if loss.learning_rate
+        },
+    }

@@ -1,0 +1,101 @@
+"""The work itself: from a unit's description to the runs it stands for, and nothing besides."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from perdita.compare import arms, models
+from perdita.compare.data import Table, load
+from perdita.compare.engine import Fold, Trained, train_together
+from perdita.compare.metrics import evaluate, primary_curve, reliability
+from perdita.compare.prepare import Prepared, prepare
+from perdita.compare.spec import DataSpec, Run, Unit
+from perdita.compare.splits import splits
+
+STACKED = models.STOCK  # what is known to train as one stacked model; a user's model trains one by one
+
+
+def run_unit(unit: Unit) -> list[Run]:
+    """Train the unit's losses at its seeds and judge them on the validation and test parts.
+
+    A pure function: the same unit gives the same bits on the same versions and number of threads.
+    """
+    torch.set_num_threads(unit.threads)
+    table = _table(unit.data, unit.fingerprint)
+    prepared = [_prepare(unit, table, seed) for seed in unit.seeds]
+    outputs = table.outputs
+    shape = tuple(prepared[0].train.shape[1:])
+    make = models.factory(unit.training.model, unit.training.hidden)
+    criteria = {loss.label: arms.criterion(loss, table.task) for loss in unit.losses}
+    courses: list[Tensor] = []  # (arms, seeds) for each epoch
+
+    targets = torch.stack([p.validation_target for p in prepared])
+    units = torch.stack([torch.as_tensor(p.scale if p.scale is not None else 1.0).reshape(-1) for p in prepared])
+
+    def follow(epoch: int, predict: Any) -> None:
+        courses.append(primary_curve(unit.primary, table.task, predict("validation"), targets, units))
+
+    rates = [loss.learning_rate or unit.training.learning_rate for loss in unit.losses]
+    trained = train_together(
+        criteria,
+        lambda: make(shape, outputs),
+        [Fold(p.train, p.train_target, {"validation": p.validation, "test": p.test}) for p in prepared],
+        unit.training,
+        unit.seeds,
+        stacked=unit.training.model in STACKED,
+        learning_rates=rates,
+        after_epoch=follow if unit.training.model in STACKED else None,
+    )
+    curves = torch.stack(courses, dim=-1) if courses else None
+    return [
+        _run(unit, table, prepared[s], trained, curves, a, s, criteria[loss.label])
+        for a, loss in enumerate(unit.losses)
+        for s in range(len(unit.seeds))
+    ]
+
+
+@functools.lru_cache(maxsize=2)
+def _table(spec: DataSpec, fingerprint: str) -> Table:
+    return load(spec)
+
+
+def _prepare(unit: Unit, table: Table, seed: int) -> Prepared:
+    train, validation, test = splits(table, fold=unit.fold, folds=unit.folds, seed=seed, fixed_test=unit.fixed_test)
+    return prepare(table, train, validation, test, condition=unit.condition, seed=seed)
+
+
+def _run(
+    unit: Unit,
+    table: Table,
+    prepared: Prepared,
+    trained: Trained,
+    curves: Tensor | None,
+    arm: int,
+    seed: int,
+    linked: nn.Module,
+) -> Run:
+    test, validation = trained.outputs["test"][arm, seed], trained.outputs["validation"][arm, seed]
+    finite = bool(test.isfinite().all() and validation.isfinite().all())
+    classes = table.task != "regression"
+    label = unit.losses[arm].label
+    return Run(
+        loss=label,
+        condition=unit.condition.name,
+        fold=unit.fold,
+        seed=unit.seeds[seed],
+        metrics=evaluate(table.task, prepared.restore(test), prepared.test_truth),
+        validation=evaluate(table.task, prepared.restore(validation), prepared.validation_truth),
+        curve=[] if curves is None else curves[arm, seed].tolist(),
+        train_curve=trained.curve[arm, seed].tolist(),
+        reliability=reliability(test.softmax(-1), prepared.test_target) if classes and finite else [],
+        seconds=trained.seconds[label],
+        peak_bytes=arms.probe(
+            linked, min(unit.training.batch_size or len(prepared.train), len(prepared.train)), table.outputs, table.task
+        ),
+        sizes=(len(prepared.train), len(prepared.validation), len(prepared.test)),
+        failed="" if finite else "the training diverged: its outputs are not finite",
+    )

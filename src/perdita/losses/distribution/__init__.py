@@ -1,0 +1,1 @@
+"""Losses of a predicted distribution: likelihoods and divergences."""

@@ -1,0 +1,1 @@
+"""Losses over the pixels of an image or the tokens of a sequence."""

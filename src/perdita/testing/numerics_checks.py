@@ -1,0 +1,190 @@
+"""Checks of the numbers: derivatives, precision, extremes, NaN, determinism."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from perdita.core.errors import InputError
+from perdita.testing.registry import ConformanceError, at, check, expect_gradients, expect_same
+from perdita.testing.sample import Sample
+from perdita.testing.subject import NO_GRADIENT, Subject
+
+HALVES = (torch.bfloat16, torch.float16)
+EXTREME = 1e4
+
+
+def real_first(subject: Subject) -> str:
+    """Applies where the first argument may be any real number."""
+    return "" if subject.first.domain == "real" else f"its first argument holds {subject.first.domain} numbers only"
+
+
+def _alternatives(subject: Subject) -> range:
+    return range(
+        1 if subject.sampler else max(len(item.shapes) for item in subject.card.signature.fields if not item.optional)
+    )
+
+
+@check()
+def check_gradcheck(subject: Subject) -> None:
+    """The gradient of each value equals its numerical derivative in float64."""
+    _derivatives(subject, "gradcheck", torch.autograd.gradcheck)
+
+
+@check()
+def check_gradgradcheck(subject: Subject) -> None:
+    """The second derivative of each value equals the numerical derivative of the gradient in float64."""
+    _derivatives(subject, "gradgradcheck", torch.autograd.gradgradcheck)
+
+
+def _derivatives(subject: Subject, name: str, compare: object) -> None:
+    for alternative in _alternatives(subject):
+        inputs = subject.sample(1, n=min(subject.n, 3), alternative=alternative)
+        parameters = subject.parameters()
+        names = [*subject.differentiable(inputs), *parameters]
+        given = {**inputs.tensors, **parameters}
+        leaves = [given[key].detach().clone().requires_grad_() for key in names]
+
+        def values(*leaves: Tensor, names: list[str] = names, inputs: Sample = inputs) -> Tensor:
+            by_name = dict(zip(names, leaves, strict=True))
+            own = {key: by_name.pop(key) for key in list(by_name) if key not in inputs.tensors}
+            return subject(inputs.but(**by_name), reduction="none", parameters=own or None)
+
+        if not values(*leaves).requires_grad:
+            raise ConformanceError(name, f"no gradient flows from the value to {', '.join(names)}{at(inputs)}")
+        try:
+            compare(values, leaves)  # type: ignore[operator]
+        except RuntimeError as error:  # of gradcheck, or of an operation without this derivative
+            raise ConformanceError(name, f"{' '.join(str(error).split())}{at(inputs)}") from error
+
+
+@check()
+def check_half_precision(subject: Subject) -> None:
+    """Half precision gives the value of float32 on the same numbers, as float32, and a gradient in its own dtype."""
+    for dtype in HALVES:
+        inputs = subject.sample(2, dtype=dtype)
+        wide = inputs.but(**{k: t.float() for k, t in inputs.tensors.items() if t.is_floating_point()})
+        value, gradients = subject.gradients(inputs)
+        expected, wide_gradients = subject.gradients(wide)
+        if value.dtype is not torch.float32:
+            raise ConformanceError(
+                "half_precision", f"{dtype} inputs give a value of {value.dtype}, expected float32{at(inputs)}"
+            )
+        eps = torch.finfo(dtype).eps
+        expect_same("half_precision", f"the value in {dtype}", value, expected, inputs, within=eps / 8)
+        for name, gradient in gradients.items():
+            if gradient.dtype is not dtype:
+                raise ConformanceError(
+                    "half_precision", f"the gradient of {name} is {gradient.dtype}, expected {dtype}{at(inputs)}"
+                )
+        widened = {name: gradient.float() for name, gradient in gradients.items()}
+        expect_gradients("half_precision", f"in {dtype}", widened, wide_gradients, inputs, within=eps)
+
+
+@check()
+def check_result_dtype(subject: Subject) -> None:
+    """float32 gives float32, float64 gives float64, for every reduction."""
+    for dtype in (torch.float32, torch.float64):
+        for reduction in ("none", "mean", "sum"):
+            inputs = subject.sample(3, dtype=dtype)
+            found = subject(inputs, reduction=reduction).dtype
+            if found is not dtype:
+                raise ConformanceError(
+                    "result_dtype", f"{dtype} inputs give {found} for reduction={reduction!r}{at(inputs)}"
+                )
+
+
+@check(real_first)
+def check_extreme_inputs(subject: Subject) -> None:
+    """At |x| = 1e4 in float32, bfloat16 and float16 neither the value nor a gradient is NaN or infinite."""
+    for dtype in (torch.float32, *HALVES):
+        for pattern in ("random signs", "all high", "all low", "one high", "one low", "zeros"):
+            inputs = subject.sample(4, dtype=dtype)
+            inputs = inputs.but(**{subject.first.name: _extreme(inputs.tensors[subject.first.name], pattern)})
+            value, gradients = subject.gradients(inputs)
+            first = gradients.pop(subject.first.name)
+            for what, found in {"value": value, f"gradient of {subject.first.name}": first}.items():
+                if not torch.isfinite(found).all():
+                    raise ConformanceError(
+                        "extreme_inputs", f"the {what} is not finite in {dtype} with {pattern} at |x| = 1e4{at(inputs)}"
+                    )
+            for name, gradient in gradients.items():  # it may be too large for half precision, but never NaN
+                if torch.isnan(gradient).any():
+                    raise ConformanceError(
+                        "extreme_inputs",
+                        f"the gradient of {name} is NaN in {dtype} with {pattern} at |x| = 1e4{at(inputs)}",
+                    )
+
+
+def _extreme(tensor: Tensor, pattern: str) -> Tensor:
+    if pattern == "zeros":
+        return torch.zeros_like(tensor)
+    if pattern == "random signs":
+        return torch.where(tensor > 0, EXTREME, -EXTREME).to(tensor.dtype)
+    if pattern in ("all high", "all low"):
+        return torch.full_like(tensor, EXTREME if pattern == "all high" else -EXTREME)
+    alone = torch.zeros_like(tensor)
+    alone.flatten()[::3] = EXTREME if pattern == "one high" else -EXTREME
+    return alone
+
+
+@check()
+def check_nan_is_shown(subject: Subject) -> None:
+    """A NaN that the value depends on raises `InputError` naming the argument, and is a NaN under vmap."""
+    inputs = subject.sample(5)
+    domains = {item.name: item.domain for item in subject.card.signature.fields}
+    for name, tensor in inputs.tensors.items():
+        for position in subject.read_positions(inputs, name) if tensor.is_floating_point() else ():
+            spoiled = inputs.but(**{name: with_nan(tensor, position)})
+            _expect_nan_error(subject, spoiled, name)
+            if domains[name] not in NO_GRADIENT and "vmap" not in subject.card.limits:
+                _expect_nan_under_vmap(subject, spoiled, name)
+
+
+def _expect_nan_under_vmap(subject: Subject, spoiled: Sample, name: str) -> None:
+    stacked = {key: tensor.unsqueeze(0) for key, tensor in spoiled.tensors.items()}
+    value = torch.func.vmap(lambda tensors: subject(spoiled.but(**tensors)))(stacked)
+    if not torch.isnan(value).all():
+        raise ConformanceError("nan_is_shown", f"a NaN in {name} is hidden under vmap: {value.item():.6g}{at(spoiled)}")
+
+
+def with_nan(tensor: Tensor, position: int) -> Tensor:
+    """A copy with a NaN at a place in flat order."""
+    spoiled = tensor.clone()
+    spoiled.view(-1)[position] = torch.nan
+    return spoiled
+
+
+def _expect_nan_error(subject: Subject, spoiled: Sample, name: str) -> None:
+    try:
+        value = subject(spoiled)
+    except InputError as error:
+        if name not in str(error):
+            raise ConformanceError("nan_is_shown", f"the error of a NaN in {name} does not name it: {error}") from error
+        return
+    raise ConformanceError("nan_is_shown", f"a NaN in {name} is hidden: the value is {value.item():.6g}{at(spoiled)}")
+
+
+@check()
+def check_determinism(subject: Subject) -> None:
+    """Two calls give the same bits, whatever the state of the global random numbers."""
+    inputs = subject.sample(6)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        first, first_gradients = subject.gradients(inputs, reduction="none")
+        torch.manual_seed(2)
+        second, second_gradients = subject.gradients(inputs, reduction="none")
+    expect_same("determinism", "the second value", second, first, inputs, within=0.0)
+    expect_gradients("determinism", "of the second call", second_gradients, first_gradients, inputs, within=0.0)
+
+
+@check()
+def check_autocast(subject: Subject) -> None:
+    """Autocast changes neither the value nor a gradient."""
+    inputs = subject.sample(7, dtype=torch.float32)
+    expected, gradients = subject.gradients(inputs)
+    found, found_gradients = subject.gradients(inputs, within=torch.autocast("cpu", dtype=torch.bfloat16))
+    expect_same("autocast", "the value under autocast", found, expected, inputs, within=0.0)
+    expect_gradients(
+        "autocast", "under autocast", found_gradients, gradients, inputs, within=torch.finfo(torch.float32).eps
+    )

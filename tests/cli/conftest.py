@@ -1,0 +1,52 @@
+"""The command line as a user runs it: in a process of its own, with neither a terminal nor its width."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+# One process, many commands: PyTorch is loaded once. Each command's exit code, stdout and stderr come back as JSON.
+EACH = """
+import contextlib, io, json, sys
+from perdita.__main__ import main
+found = []
+for arguments in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        code = main(arguments)
+    found.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(found))
+"""
+
+
+class CommandLine:
+    """Runs commands in an empty folder; what comes back is (exit code, stdout, stderr)."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def python(self, *arguments, **environment):
+        dropped = ("COLUMNS", "LINES", "TERM", "NO_COLOR")
+        kept = {name: value for name, value in os.environ.items() if name not in dropped}
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            cwd=self.folder,
+            env={**kept, "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1", **environment},
+            timeout=120,
+        )
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def __call__(self, *arguments, **environment):
+        return self.python("-m", "perdita", *arguments, **environment)
+
+    def each(self, *commands, before=""):
+        code, out, err = self.python("-c", before + EACH, json.dumps(commands))
+        assert (code, err) == (0, "")
+        return [tuple(found) for found in json.loads(out)]
+
+
+@pytest.fixture
+def run(tmp_path):
+    return CommandLine(tmp_path)

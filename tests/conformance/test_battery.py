@@ -1,0 +1,63 @@
+"""Every loss of the catalogue against every check of the battery."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+import perdita
+from perdita.testing import CHECKS, run_battery
+from perdita.testing.battery import subject_of
+from perdita.testing.transform_checks import compile_equals_eager
+from tests.references import ARGUMENTS, SAMPLES
+
+NAMES = [card.name for card in perdita.cards()]
+INDUCTOR_SAMPLE = random.Random(0).sample(NAMES, min(3, len(NAMES)))
+
+
+def _given(name):
+    return {"sampler": SAMPLES.get(name), "arguments": ARGUMENTS.get(name)}
+
+
+@pytest.mark.parametrize("check", list(CHECKS))
+@pytest.mark.parametrize("name", NAMES)
+def test_conforms(name, check):
+    (outcome,) = run_battery(name, [check], **_given(name))
+    assert outcome.status in ("pass", "limit", "not applicable"), outcome.message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_limits_name_checks(name):
+    """A limit that names no check would never be proved."""
+    assert set(perdita.card(name).limits) <= set(CHECKS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", INDUCTOR_SAMPLE)
+def test_inductor_sample(name):
+    _compile_with_inductor(name)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in INDUCTOR_SAMPLE])
+def test_inductor(name):
+    _compile_with_inductor(name)
+
+
+def _compile_with_inductor(name):
+    if "compile" in perdita.card(name).limits:
+        return  # that it does not compile is proved with the battery
+    compile_equals_eager(subject_of(name, **_given(name)), backend="inductor")
+
+
+def test_samplers_and_arguments_belong_to_losses():
+    assert set(SAMPLES) | set(ARGUMENTS) <= set(NAMES)
+
+
+def test_every_loss_meets_most_checks():
+    """A check that applies to no loss of the catalogue would show nothing."""
+    reasons = {
+        name: [CHECKS[name].reason_against(subject_of(loss, **_given(loss))) for loss in NAMES] for name in CHECKS
+    }
+    assert [name for name, found in reasons.items() if all(found)] == []

@@ -1,0 +1,24 @@
+"""What every test starts from: one thread, one seed, and property tests that draw the same examples each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+import torch
+
+hypothesis.settings.register_profile("perdita", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("perdita")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> Iterator[None]:
+    torch.manual_seed(0)
+    yield
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+
+
+def pytest_configure() -> None:
+    torch.set_num_threads(1)
