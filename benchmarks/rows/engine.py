@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import perdita
 from benchmarks.race import Measured, agree, peaks, race
 from benchmarks.registry import row
+from perdita.compare.arms import resolve
 from perdita.compare.engine import Fold, train_together
 from perdita.compare.models import mlp
 from perdita.compare.spec import Training
@@ -25,12 +26,8 @@ def make_model() -> nn.Module:
 
 
 def criteria() -> dict[str, nn.Module]:
-    """Twenty arms: losses of the catalogue under their defaults, then cross-entropy with more and more smoothing."""
-    arms: dict[str, nn.Module] = {}
-    for card in perdita.cards("multiclass"):
-        plain = len(card.signature.names) == 2 and card.function is not None
-        if plain and perdita.core.signature.REQUIRED not in card.signature.defaults.values():
-            arms[card.name] = perdita.build(card.name)
+    """Twenty arms: what a comparison on classes takes by itself, then cross-entropy with more and more smoothing."""
+    arms = {spec.label: spec.build() for spec in resolve(None, "multiclass")}
     for step in range(1, LOSSES + 1):
         arms[f"cross_entropy smoothed {step / 100}"] = perdita.CrossEntropy(label_smoothing=step / 100)
     return dict(list(arms.items())[:LOSSES])

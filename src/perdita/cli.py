@@ -155,9 +155,10 @@ def reproduce(
 
     if everything == (slug is not None):
         raise InputError("give the slug of a paper, or --all")
-    rows = []
+    rows, remarks = [], []
     for result in harness.reproduce_all(seeds) if everything else [harness.reproduce(str(slug), seeds)]:
         rows.append(result.to_json())
+        remarks += [f"{result.claim.slug}: {remark}" for remark in result.evidence.details.get("remarks", [])]
         if write:
             harness.store_results([result])
     if as_json:
@@ -166,7 +167,10 @@ def reproduce(
     if not everything:
         console.print(f"{rows[0]['statement']}\n\n{rows[0]['rule']}\n", markup=False, highlight=False)
     columns = ("slug", "verdict", "effect", "interval", "baseline", "measured", "n", "seconds")
-    return _print_table(console, rows, {column: column for column in columns})
+    _print_table(console, rows, {column: column for column in columns})
+    for remark in remarks:
+        console.print(remark, markup=False, highlight=False)
+    return None
 
 
 def _console() -> Console:

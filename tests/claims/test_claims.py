@@ -30,6 +30,7 @@ def test_a_claim_is_deterministic_and_judged_by_its_evidence(slug):
     first, second = (harness.reproduce(slug, [0, 1], short=True) for _ in range(2))
     assert first.evidence == second.evidence
     assert first.evidence.n == 2
+    assert first.evidence.details["remarks"]
     assert first.evidence.effect == pytest.approx(first.evidence.measured - first.evidence.baseline, abs=1e-12)
     assert first.evidence.interval[0] <= first.evidence.effect <= first.evidence.interval[1]
     assert first.verdict == harness.claim(slug).verdict(first.evidence) == "inconclusive"  # two seeds decide nothing

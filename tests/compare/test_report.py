@@ -272,22 +272,9 @@ def test_curves_are_medians_and_bins_are_pooled_by_share():
 def test_a_browser_draws_every_figure_and_runs_nothing_else(which, pages, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(pages[which], encoding="utf-8")
-    quiet = [
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "disable-quic",
-    ]
-    flags = [
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        f"user-data-dir={tmp_path / 'profile'}",
-        "window-size=1280,900",
-    ]
-    asked = ["enable-logging=stderr", "v=0", "virtual-time-budget=8000", "dump-dom"]
+    quiet = ["no-first-run", "disable-background-networking", "disable-component-update", "disable-sync"]
+    flags = ["headless", "no-sandbox", "disable-gpu", "disable-quic", f"user-data-dir={tmp_path / 'profile'}"]
+    asked = ["window-size=1280,900", "enable-logging=stderr", "v=0", "virtual-time-budget=8000", "dump-dom"]
     command = ["chromium", *(f"--{flag}" for flag in quiet + flags + asked), path.as_uri()]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     page = Page(shown.stdout)
@@ -295,6 +282,7 @@ def test_a_browser_draws_every_figure_and_runs_nothing_else(which, pages, tmp_pa
     figures = sum(any(found) for found in data_of(pages[which])["figures"].values())
     assert drawn == figures >= 2
     assert "CONSOLE" not in shown.stderr
+    assert not re.search(r"&(quot|amp|lt|#)", page.text)  # escaped once, not twice
     assert "img" not in page.tags
     assert page.tags.count("script") == 3
     assert not [key for key, _ in page.attributes if key.startswith("on")]

@@ -61,11 +61,12 @@ def test_a_name_breaks_after_its_punctuation_and_stays_escaped():
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (number(-0.01234, 3), "−0.012"), (number(0.5, 2, sign=True), "+0.50"), (number(math.nan, 2), "–"), (number(None, 2), "–"),
-        (number(1.5e9, 2), "1.5e+09"), (probability(0.0004), "< 0.001"), (probability(0.0449), "0.045"), (probability(None), "–"),
-        (duration(0.25), "250 ms"), (duration(2.5), "2.5 s"), (duration(125.0), "2 min 5 s"), (duration(math.nan), "–"),
-        (memory(0), "–"), (memory(120_000_000), "120 MB"), (memory(2_500_000_000), "2.5 GB"),
-        (listing([]), ""), (listing(["a"]), "a"), (listing(["a", "b", "c"]), "a, b and c"), (listing(list("abcdefgh"), 3), "a, b, c and 5 more"),
+        (number(-0.01234, 3), "−0.012"), (number(0.5, 2, sign=True), "+0.50"), (number(1.5e9, 2), "1.5e+09"),
+        (number(math.nan, 2), "–"), (number(None, 2), "–"), (probability(None), "–"), (duration(math.nan), "–"),
+        (probability(0.0004), "< 0.001"), (probability(0.0449), "0.045"), (duration(0.25), "250 ms"),
+        (duration(2.5), "2.5 s"), (duration(125.0), "2 min 5 s"), (memory(0), "–"), (memory(120_000_000), "120 MB"),
+        (memory(2_500_000_000), "2.5 GB"), (listing([]), ""), (listing(["a"]), "a"),
+        (listing(["a", "b", "c"]), "a, b and c"), (listing(list("abcdefgh"), 3), "a, b, c and 5 more"),
     ],
 )  # fmt: skip
 def test_numbers_read_as_people_write_them(shown, expected):
@@ -76,7 +77,7 @@ def test_numbers_read_as_people_write_them(shown, expected):
     ("config", "task", "reason"),
     [
         ({"loss": "no_such"}, "multiclass", "unknown loss"),
-        ({"loss": "triplet_margin"}, "multiclass", "needs"),
+        ({"loss": "triplet_margin"}, "multiclass", "positive must be"),
         (7, "regression", ""),
     ],
 )

@@ -65,7 +65,7 @@ def _extra_fits(card, extra):
 
 @pytest.mark.parametrize(("name", "seed", "extra", "optional"), CASES)
 def test_equals_reference(name, seed, extra, optional):
-    subject = subject_of(name, sampler=SAMPLES.get(name), arguments=ARGUMENTS.get(name))
+    subject = subject_of(perdita.card(name), sampler=SAMPLES.get(name), arguments=ARGUMENTS.get(name))
     card = subject.card
     alternatives = 1 if subject.sampler else max(len(item.shapes) for item in card.signature.fields)
     extra = extra if _extra_fits(card, extra) else ()
@@ -87,7 +87,7 @@ def test_equals_reference(name, seed, extra, optional):
 
 def test_reference_comparison_can_fail():
     """A loss that is off by one part in a million is noticed."""
-    subject = subject_of("squentropy")
+    subject = subject_of(perdita.card("squentropy"))
     drawn = subject.sample(200)
     found = subject(Sample(drawn.tensors), reduction="none").numpy() * (1 + 1e-6)
     expected = REFERENCES["squentropy"](**{key: tensor.numpy() for key, tensor in drawn.tensors.items()})

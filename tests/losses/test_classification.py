@@ -121,6 +121,14 @@ def test_class_weights_of_a_soft_target_scale_the_polynomial_by_their_mean() -> 
     assert value == pytest.approx(0.5 * 2 * LN2 + 0.5 * 3 * LN2 + 2 * missing)
 
 
+def test_class_weights_of_a_label_scale_both_terms_and_the_mean() -> None:
+    logits, target = batch()
+    weights = torch.tensor([1.0, 2.0, 0.5, 0.1, 3.0], dtype=torch.float64)
+    plain = P.poly_cross_entropy(logits, target, epsilon=(2.0, 1.0), reduction="none")
+    value = P.poly_cross_entropy(logits, target, epsilon=(2.0, 1.0), class_weight=weights)
+    torch.testing.assert_close(value, (weights[target] * plain).sum() / weights[target].sum())
+
+
 def test_the_series_of_cross_entropy() -> None:
     """sum_{j <= 2000} (1 - p)^j / j is -log p, at p = 0.3 to rounding."""
     logits = logits_of(0.3, 0.7)

@@ -37,7 +37,7 @@ class Evidence:
     baseline: float
     measured: float
     n: int  # pairs: seeds, or data sets
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)  # "remarks": sentences to print, counter-directions too
 
 
 class Experiment(Protocol):

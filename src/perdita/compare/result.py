@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ class Interval:
     low: float
     high: float
 
+    def to_json(self) -> dict[str, float | None]:
+        """The three numbers; null for what is not known (one run has no interval)."""
+        return {name: value if math.isfinite(value) else None for name, value in vars(self).items()}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -28,7 +33,7 @@ class Row:
 
     loss: str
     condition: str
-    rank: int  # 1 is best, by the mean of the primary metric
+    rank: int  # 1 is best: fewest failed runs, then the mean of the primary metric; equals share a rank
     metrics: dict[str, Interval]
     difference: Interval | None  # primary metric, paired, this loss minus the baseline; None for the baseline itself
     p_value: float | None  # of that difference, Holm-corrected over the losses of the condition
@@ -112,8 +117,8 @@ class Comparison:
                     "loss": row.loss,
                     "condition": row.condition,
                     "rank": row.rank,
-                    "metrics": {name: vars(interval) for name, interval in row.metrics.items()},
-                    "difference": None if row.difference is None else vars(row.difference),
+                    "metrics": {name: interval.to_json() for name, interval in row.metrics.items()},
+                    "difference": None if row.difference is None else row.difference.to_json(),
                     "p_value": row.p_value,
                     "seconds": row.seconds,
                 }

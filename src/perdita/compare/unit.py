@@ -26,7 +26,11 @@ def run_unit(unit: Unit) -> list[Run]:
     """
     torch.set_num_threads(unit.threads)
     table = _table(unit.data, unit.fingerprint)
-    prepared = [_prepare(unit, table, seed) for seed in unit.seeds]
+    parts = [
+        splits(table, fold=unit.fold, folds=unit.folds, seed=seed, fixed_test=unit.fixed_test) for seed in unit.seeds
+    ]
+    sizes = tuple(len(part) for part in parts[0])  # before the condition takes rows away: what the overlap of runs is
+    prepared = [prepare(table, *p, condition=unit.condition, seed=s) for p, s in zip(parts, unit.seeds, strict=True)]
     outputs = table.outputs
     shape = tuple(prepared[0].train.shape[1:])
     make = models.factory(unit.training.model, unit.training.hidden)
@@ -52,7 +56,7 @@ def run_unit(unit: Unit) -> list[Run]:
     )
     curves = torch.stack(courses, dim=-1) if courses else None
     return [
-        _run(unit, table, prepared[s], trained, curves, a, s, criteria[loss.label])
+        _run(unit, table, prepared[s], trained, curves, a, s, criteria[loss.label], sizes)
         for a, loss in enumerate(unit.losses)
         for s in range(len(unit.seeds))
     ]
@@ -61,11 +65,6 @@ def run_unit(unit: Unit) -> list[Run]:
 @functools.lru_cache(maxsize=2)
 def _table(spec: DataSpec, fingerprint: str) -> Table:
     return load(spec)
-
-
-def _prepare(unit: Unit, table: Table, seed: int) -> Prepared:
-    train, validation, test = splits(table, fold=unit.fold, folds=unit.folds, seed=seed, fixed_test=unit.fixed_test)
-    return prepare(table, train, validation, test, condition=unit.condition, seed=seed)
 
 
 def _run(
@@ -77,6 +76,7 @@ def _run(
     arm: int,
     seed: int,
     linked: nn.Module,
+    sizes: tuple[int, ...],
 ) -> Run:
     test, validation = trained.outputs["test"][arm, seed], trained.outputs["validation"][arm, seed]
     finite = bool(test.isfinite().all() and validation.isfinite().all())
@@ -96,6 +96,6 @@ def _run(
         peak_bytes=arms.probe(
             linked, min(unit.training.batch_size or len(prepared.train), len(prepared.train)), table.outputs, table.task
         ),
-        sizes=(len(prepared.train), len(prepared.validation), len(prepared.test)),
+        sizes=(sizes[0], sizes[1], sizes[2]),
         failed="" if finite else "the training diverged: its outputs are not finite",
     )

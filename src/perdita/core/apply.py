@@ -74,8 +74,9 @@ def apply(
     if ignored is not None and signature.labels is not None:
         name = signature.labels.name
         inputs[name] = inputs[name].masked_fill(ignored, 0)
-        given = align(mask, ignored, "mask")
-        mask = ~ignored if given is None else given & ~ignored
+        mask = ~ignored if mask is None else align(mask, ignored.shape, "mask") & ~ignored
+    if mask is not None:
+        mask = align(mask, _extents(signature.mask_dims, sizes), "mask")
     own: dict[str, Any] = {"weight": weight, "mask": mask}
     if weight is None and mask is None and normalizer is None and tensors[signature.fields[0].name].numel():
         own["reduction"] = reduction if reduction in ("mean", "sum") else "none"
@@ -87,6 +88,8 @@ def apply(
     elif mask is not None and "mask" not in own:
         inputs = _fill_masked(signature, inputs, sizes, mask)
     values, count = _evaluate(per_example, inputs, {**options, **own})
+    if mask is not None and mask.ndim > values.ndim:
+        mask = None  # finer than the values: the loss left those places out, and its counts say what remains
     if own.get("reduction", "none") == "none" or count is not None:
         values = reduce(values, weight=weight, mask=mask, reduction=reduction, normalizer=normalizer, count=count)
     if eager and not math.isfinite((values if values.ndim == 0 else values.sum()).item()):
@@ -152,19 +155,15 @@ def _ignored(card: Card, tensors: Mapping[str, Any], ignore_index: int | None) -
 def _fill_masked(signature: Signature, inputs: dict[str, Tensor], sizes: Sizes, mask: Tensor) -> dict[str, Tensor]:
     """Put a harmless number where the mask says False, so that a NaN there reaches neither the value nor a gradient."""
     returned = _expanded(signature.returns.dims, sizes)
-    if mask.dtype is not torch.bool or mask.ndim > len(returned):
-        raise InputError(f"mask must be boolean, of shape ({', '.join(returned)}) or a beginning of it; "
-                         f"it came as {mask.dtype} of shape {tuple(mask.shape)}")  # fmt: skip
-    full = mask.reshape(tuple(mask.shape) + (1,) * (len(returned) - mask.ndim))
     filled = dict(inputs)
     for item in signature.fields:
         tensor = inputs.get(item.name)
         if tensor is None:
             continue
         dims = _expanded(next(shape for shape in item.shapes if shape.takes(tensor.dtype)).dims, sizes)
-        if dims[:1] != returned[:1]:
+        if returned[0] not in dims:
             continue
-        aligned = full
+        aligned = mask
         for axis in reversed(range(len(returned))):
             if returned[axis] not in dims:  # the values are finer than this field
                 aligned = aligned.any(axis)
@@ -173,6 +172,10 @@ def _fill_masked(signature: Signature, inputs: dict[str, Tensor], sizes: Sizes, 
                 aligned = aligned.unsqueeze(axis)
         filled[item.name] = torch.where(aligned, tensor, DOMAINS[item.domain].fill if tensor.is_floating_point() else 0)
     return filled
+
+
+def _extents(dims: tuple[str, ...], sizes: Sizes) -> tuple[int, ...]:
+    return tuple(size for dim in dims for size in (sizes[dim] if dim[0] == "*" else (sizes[dim],)))
 
 
 def _expanded(dims: tuple[str, ...], sizes: Sizes) -> tuple[str, ...]:

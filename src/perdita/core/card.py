@@ -168,4 +168,6 @@ def compose_doc(doc: str, traits: Traits, cost: Cost, arguments: str = SHARED_AR
     )
     head, source = (doc.rstrip() + "\n").split("\nSource:", 1) if "\nSource:" in doc else (doc.rstrip() + "\n", "")
     before, args, after = head.partition("\nReturns:")
-    return f"{before.rstrip()}\n{arguments}{args}{after}".rstrip() + f"\n\n{properties}{price}Source:{source}"
+    lines = [line for line in arguments.splitlines() if f"\n{line.split(':')[0]}:" not in before]
+    shared = "\n".join([*lines, ""])
+    return f"{before.rstrip()}\n{shared}{args}{after}".rstrip() + f"\n\n{properties}{price}Source:{source}"

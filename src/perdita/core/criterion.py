@@ -54,17 +54,8 @@ class Criterion(nn.Module):
         for name in self._held:
             if name not in inputs and (held := getattr(self, name)) is not None:
                 inputs[name] = held
-        return apply(
-            self.card,
-            self.per_example,
-            inputs,
-            self._call_options(),
-            weight,
-            mask,
-            self.ignore_index,
-            self.reduction,
-            normalizer,
-        )
+        contract = (weight, mask, self.ignore_index, self.reduction, normalizer)
+        return apply(self.card, self.per_example, inputs, self._call_options(), *contract)
 
     def _call_options(self) -> dict[str, Any]:
         return {}
@@ -104,7 +95,7 @@ def derive_class(card: Card) -> type[Criterion]:
         self.options = {key: options.get(key, defaults[key]) for key in names}
         self.options |= {key: value for key, value in tensors.items() if value is not None}
         self.options |= {
-            key: value for key, value in contract.items() if value != getattr(card, key) or key == "reduction"
+            key: value for key, value in contract.items() if key == "reduction" or value != card.ignore_index
         }
         for key in buffers:
             value = tensors.get(key)
@@ -131,21 +122,15 @@ def derive_class(card: Card) -> type[Criterion]:
 
 def module_signature(card: Card) -> inspect.Signature:
     """The constructor's signature of a derived class."""
-    parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-        for name, default in {
-            **card.signature.defaults,
-            **{item.name: None for item in card.signature.fields if not item.positional and item.optional},
-            "reduction": card.reduction,
-            "ignore_index": card.ignore_index,
-        }.items()
-    ]
     own = inspect.signature(card.per_example).parameters
-    typed = [p.replace(annotation=own[p.name].annotation) if p.name in own else p for p in parameters]
-    contract = {"reduction": "str", "ignore_index": "int | None"}
-    typed = [p.replace(annotation=contract[p.name]) if p.name in contract else p for p in typed]
-    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return inspect.Signature([first, *typed])
+    held = {item.name: None for item in card.signature.fields if not item.positional and item.optional}
+    typed = {name: (default, own[name].annotation) for name, default in {**card.signature.defaults, **held}.items()}
+    typed |= {"reduction": (card.reduction, "str"), "ignore_index": (card.ignore_index, "int | None")}
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (default, annotation) in typed.items()
+    ]
+    return inspect.Signature([inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *parameters])
 
 
 def adopt_class(cls: type[Criterion], card: Card) -> type[Criterion]:
@@ -158,9 +143,8 @@ def adopt_class(cls: type[Criterion], card: Card) -> type[Criterion]:
     def __init__(self: Criterion, *args: Any, **kwargs: Any) -> None:
         bound = inspect.signature(written).bind(self, *args, **kwargs)
         bound.apply_defaults()
-        given = {
-            key: value for key, value in list(bound.arguments.items())[1:] if key != "ignore_index" or value is not None
-        }
+        del bound.arguments["self"]
+        given = {key: value for key, value in bound.arguments.items() if key != "ignore_index" or value is not None}
         card.check_options({key: value for key, value in given.items() if key in card.signature.defaults})
         written(self, *args, **kwargs)
         self.options = given

@@ -71,6 +71,6 @@ def safe_norm(x: Float[Tensor, "*n d"], dim: int = -1, keepdim: bool = False) ->
 
 
 def normalize(x: Float[Tensor, "*n d"], dim: int = -1) -> Float[Tensor, "*n d"]:
-    """x / ||x||; a zero vector stays zero, with a zero gradient."""
+    """x / ||x||; a zero vector stays zero, with the gradient of the identity, so that it can leave zero."""
     norm = safe_norm(x, dim, keepdim=True)
     return x / torch.where(norm == 0, 1.0, norm)

@@ -11,6 +11,8 @@ contribute exactly zero; a NaN that is not masked always shows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -39,14 +41,13 @@ def reduce(
     count: Tensor | None = None,
 ) -> Tensor:
     """Reduce per-example values, shape (n, *d) or (); ``weight`` and ``mask`` have shape (n,) up to (n, *d)."""
-    weight = align(weight, values, "weight")
-    mask = align(mask, values, "mask")
     if weight is None and mask is None and count is None and normalizer is None and reduction == "mean":
         return values.mean() if values.numel() else values.sum()
     if weight is not None:
-        weight = weight.to(values.dtype)
+        weight = align(weight, values.shape, "weight").to(values.dtype)
         values = values * weight
     if mask is not None:
+        mask = align(mask, values.shape, "mask")
         values = torch.where(mask, values, 0.0)
     if reduction == "none":
         return values
@@ -66,15 +67,13 @@ def reduce(
     return total / torch.where(items == 0, 1.0, items)
 
 
-def align(tensor: Tensor | None, values: Tensor, name: str) -> Tensor | None:
+def align(tensor: Tensor, extents: Sequence[int], name: str) -> Tensor:
     """Give a per-item tensor trailing dimensions of size one: (n,) speaks for whole items of (n, *d)."""
-    if tensor is None:
-        return None
     if not isinstance(tensor, Tensor):
         raise InputError(f"{name} must be a tensor, not {type(tensor).__name__}")
     if name == "mask" and tensor.dtype is not torch.bool:
         raise InputError(f"mask must be a boolean tensor (True = counts), not {tensor.dtype}")
     shape = tuple(tensor.shape)
-    if len(shape) > values.ndim or any(a not in (1, b) for a, b in zip(shape, values.shape, strict=False)):
-        raise InputError(f"{name} must have a shape that begins {tuple(values.shape)}, not {shape}")
-    return tensor.reshape(shape + (1,) * (values.ndim - len(shape)))
+    if len(shape) > len(extents) or any(a not in (1, b) for a, b in zip(shape, extents, strict=False)):
+        raise InputError(f"{name} must have shape {tuple(extents)} or a beginning of it, not {shape}")
+    return tensor.reshape(shape + (1,) * (len(extents) - len(shape)))

@@ -7,7 +7,6 @@ so neither jaxtyping nor any evaluation is needed at run time.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -108,25 +107,24 @@ class Signature:
     fields: tuple[Field, ...]
     defaults: Mapping[str, Any]
     returns: Shape
-    takes: frozenset[str] = field(default_factory=frozenset)  # contract arguments that the loss handles itself
+    takes: frozenset[str]  # contract arguments that the loss handles itself
+    mask_dims: tuple[str, ...]  # of the finest mask
 
-    @functools.cached_property
-    def names(self) -> tuple[str, ...]:
-        """The tensors that come by position."""
-        return tuple(item.name for item in self.fields if item.positional)
+    names: tuple[str, ...] = field(init=False)  # the tensors that come by position
+    labels: Field | None = field(init=False)  # the integer target with a label for each value, for ignore_index
+    level: str = field(init=False)  # "batch" where the loss has one value for the whole batch, else "item"
 
-    @functools.cached_property
-    def labels(self) -> Field | None:
-        """The integer target with one label for each value: what ``ignore_index`` speaks of."""
-        for item in self.fields:
-            if item.domain == "labels" and any(s.kind == "Int" and s.dims == self.returns.dims for s in item.shapes):
-                return item
-        return None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(item.name for item in self.fields if item.positional))
+        object.__setattr__(self, "labels", next((item for item in self.fields if self._labels(item)), None))
+        object.__setattr__(self, "level", "item" if self.returns.dims else "batch")
 
-    @functools.cached_property
-    def level(self) -> str:
-        """ "batch" where the loss has one value for the whole batch, else "item"."""
-        return "item" if self.returns.dims else "batch"
+    def _labels(self, item: Field) -> bool:
+        """One label for each value, or a finer one where the loss itself takes the mask that leaves labels out."""
+        own = self.returns.dims
+        finer = "mask" in self.takes and own != ()
+        integers = [shape.dims for shape in item.shapes if shape.kind == "Int" and item.domain == "labels"]
+        return any(dims == own or (finer and dims[: len(own)] == own) for dims in integers)
 
 
 CONTRACT = ("weight", "mask", "ignore_index", "reduction", "normalizer")
@@ -157,7 +155,8 @@ def read_signature(function: Callable[..., Any], domains: Mapping[str, str]) -> 
     returns = parse_shapes(str(function.__annotations__.get("return")))
     if not returns:
         raise TypeError(f'{function.__qualname__}: the return annotation must be Float[Tensor, "…"]')
-    return Signature(tuple(fields), defaults, returns[0], frozenset(takes))
+    masks = parse_shapes(str(parameters["mask"].annotation)) if "mask" in takes else returns
+    return Signature(tuple(fields), defaults, returns[0], frozenset(takes), masks[0].dims)
 
 
 def parse_shapes(annotation: str) -> tuple[Shape, ...]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from perdita.core import catalogue
 from perdita.core.card import Card
 from perdita.core.errors import InputError, nearest
 from perdita.testing import (  # noqa: F401 (importing a module of checks registers them)
@@ -42,12 +41,10 @@ class Outcome:
 
 
 def subject_of(loss: Any, *, sampler: Sampler | None = None, arguments: Mapping[str, Any] | None = None) -> Subject:
-    """The subject of a card, a public function, a `Criterion` class or a name in the catalogue."""
+    """The subject of a card, a public function, or a `Criterion` class or module."""
     found = loss if isinstance(loss, Card) else getattr(loss, "card", None)
-    if found is None:
-        if not isinstance(loss, str):
-            raise InputError(f"{loss!r} is no loss of perdita: decorate it with @perdita.loss")
-        found = catalogue.card(loss)
+    if not isinstance(found, Card):
+        raise InputError(f"loss must be a card or made by @perdita.loss, not {loss!r}")
     return Subject(found, sampler, arguments)
 
 
@@ -61,7 +58,7 @@ def run_battery(
     """Run the battery on one loss.
 
     Args:
-        loss: a card, a public function, a `Criterion` class or a name in the catalogue.
+        loss: a card, a public function, or a `Criterion` class or module.
         checks: names of checks; all of them unless given.
         sampler: function of (generator, n, dtype) that draws inputs, where the signature cannot tell them.
         arguments: of the constructor, where the loss is a class.
@@ -70,7 +67,7 @@ def run_battery(
         One outcome for each check, in the order of the registry.
 
     Raises:
-        InputError: no such loss or check.
+        InputError: no loss, or no such check.
     """
     subject = subject_of(loss, sampler=sampler, arguments=arguments)
     names = list(CHECKS) if checks is None else list(checks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -13,23 +15,28 @@ from perdita.testing.subject import Subject
 def check_inputs_unchanged(subject: Subject) -> None:
     """No input is changed in place, neither forward nor backward."""
     inputs = subject.sample(60)
-    contract = {} if has_items(subject) else {
-        "weight": torch.rand(subject.n, dtype=torch.float64), "mask": torch.arange(subject.n) != 1
-    }  # fmt: skip
-    watched = {**inputs.tensors, **contract}
-    before = {name: (tensor.clone(), tensor._version) for name, tensor in watched.items()}
-    leaves = {name: inputs.tensors[name].detach().requires_grad_() for name in subject.differentiable(inputs)}
-    try:
-        subject(inputs.but(**leaves), **contract).backward()
-    except RuntimeError as error:
-        if "in-place" not in str(error):
-            raise
-        raise ConformanceError("inputs_unchanged", f"{error}{at(inputs)}") from error
-    subject(inputs, **contract)
-    for name, tensor in watched.items():
-        copy, version = before[name]
-        if tensor._version != version or not torch.equal(tensor, copy):
-            raise ConformanceError("inputs_unchanged", f"{name} is changed in place{at(inputs)}")
+    contracts: list[dict[str, Tensor]] = [{}]
+    if not has_items(subject):  # with a mask the contract itself makes copies
+        weight = torch.linspace(0.5, 1.5, subject.n, dtype=torch.float64)
+        contracts.append({"weight": weight, "mask": torch.arange(subject.n) != 1})
+    for contract in contracts:
+        watched = {**inputs.tensors, **contract}
+        before = {name: (tensor.clone(), tensor._version) for name, tensor in watched.items()}
+        leaves = {name: inputs.tensors[name].clone().requires_grad_() for name in subject.differentiable(inputs)}
+        try:
+            subject(inputs.but(**leaves), **contract).backward()
+        except RuntimeError as error:
+            if "in-place" not in str(error):
+                raise
+            raise ConformanceError("inputs_unchanged", f"{error}{at(inputs)}") from error
+        subject(inputs, **contract)
+        for name, tensor in {**watched, **leaves}.items():
+            copy, _ = before[name]
+            if not torch.equal(tensor, copy) or (name not in leaves and tensor._version != before[name][1]):
+                raise ConformanceError("inputs_unchanged", f"{name} is changed in place{at(inputs)}")
+        for name in leaves:
+            if inputs.tensors[name]._version != before[name][1]:
+                raise ConformanceError("inputs_unchanged", f"{name} is changed in place{at(inputs)}")
 
 
 @check()
@@ -51,9 +58,9 @@ def check_requires_grad(subject: Subject) -> None:
 @check()
 def check_noncontiguous(subject: Subject) -> None:
     """Strided and transposed inputs give the value and gradient of contiguous ones."""
-    inputs = subject.sample(62)
-    expected, gradients = subject.gradients(inputs)
-    for layout in (_strided, _transposed):
+    for variant, layout in itertools.product(subject.variants, (_strided, _transposed)):
+        inputs = subject.sample(62, **variant)
+        expected, gradients = subject.gradients(inputs)
         given = inputs.but(**{name: layout(tensor) for name, tensor in inputs.tensors.items()})
         leaves = {name: given.tensors[name].requires_grad_() for name in subject.differentiable(given)}
         value = subject(given.but(**leaves))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -19,12 +21,6 @@ def real_first(subject: Subject) -> str:
     return "" if subject.first.domain == "real" else f"its first argument holds {subject.first.domain} numbers only"
 
 
-def _alternatives(subject: Subject) -> range:
-    return range(
-        1 if subject.sampler else max(len(item.shapes) for item in subject.card.signature.fields if not item.optional)
-    )
-
-
 @check()
 def check_gradcheck(subject: Subject) -> None:
     """The gradient of each value equals its numerical derivative in float64."""
@@ -38,8 +34,8 @@ def check_gradgradcheck(subject: Subject) -> None:
 
 
 def _derivatives(subject: Subject, name: str, compare: object) -> None:
-    for alternative in _alternatives(subject):
-        inputs = subject.sample(1, n=min(subject.n, 3), alternative=alternative)
+    for variant in subject.variants:
+        inputs = subject.sample(1, n=min(subject.n, 3), **variant)
         parameters = subject.parameters()
         names = [*subject.differentiable(inputs), *parameters]
         given = {**inputs.tensors, **parameters}
@@ -61,8 +57,8 @@ def _derivatives(subject: Subject, name: str, compare: object) -> None:
 @check()
 def check_half_precision(subject: Subject) -> None:
     """Half precision gives the value of float32 on the same numbers, as float32, and a gradient in its own dtype."""
-    for dtype in HALVES:
-        inputs = subject.sample(2, dtype=dtype)
+    for dtype, variant in itertools.product(HALVES, subject.variants):
+        inputs = subject.sample(2, dtype=dtype, **variant)
         wide = inputs.but(**{k: t.float() for k, t in inputs.tensors.items() if t.is_floating_point()})
         value, gradients = subject.gradients(inputs)
         expected, wide_gradients = subject.gradients(wide)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -94,10 +96,10 @@ def _summed(subject: Subject, name: str, inputs: Sample, gradient: Tensor, rows:
 @check(takes_mask)
 def check_masked_equals_removed(subject: Subject) -> None:
     """A masked item is as if it were not there, and a NaN in it reaches neither the value nor a gradient."""
-    inputs = subject.sample(31)
     mask = torch.tensor([True, False, True, True, False, True])[: subject.n]
-    spoiled = _spoil(subject, inputs, (~mask).nonzero().flatten())
-    for reduction in REDUCED:
+    for variant, reduction in itertools.product(subject.variants, REDUCED):
+        inputs = subject.sample(31, **variant)
+        spoiled = _spoil(subject, inputs, (~mask).nonzero().flatten())
         _expect_removed(subject, "masked_equals_removed", spoiled, inputs, mask, reduction, {"mask": mask})
 
 

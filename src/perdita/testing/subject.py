@@ -38,6 +38,8 @@ class Subject:
 
     def sample(self, seed: int = 0, **wanted: Any) -> Sample:
         """A sample of n items; arguments as in `perdita.testing.sample`."""
+        if self.card.function is None:  # a module is made here, outside of any transform: its parameters are random
+            self.module(torch.float32), self.module(torch.float64)
         generator = torch.Generator().manual_seed(seed)
         samplers = {self.card.name: self.sampler} if self.sampler else None
         return sample(self.card, generator, samplers=samplers, **{"n": self.n, **wanted})
@@ -96,6 +98,16 @@ class Subject:
         return {} if self.card.function else dict(self.module(dtype).named_parameters())
 
     @property
+    def variants(self) -> list[dict[str, Any]]:
+        """What to ask of `sample` to see every form of input: the plain one, each alternative shape, optional ones."""
+        if self.sampler:
+            return [{}]
+        fields = self.card.signature.fields
+        forms = max(len(item.shapes) for item in fields if not item.optional)
+        optional = [{"optional": True}] if any(item.optional for item in fields) else []
+        return [{}, *({"alternative": form} for form in range(1, forms)), *optional]
+
+    @property
     def first(self) -> Field:
         return self.card.signature.fields[0]
 
@@ -109,7 +121,7 @@ class Subject:
         names = []
         for item in self.card.signature.fields:
             tensor = inputs.tensors.get(item.name)
-            target = item.name.startswith(("target", "class_")) or item.domain in NO_GRADIENT
+            target = item.name.startswith("target") or item.optional or item.domain in NO_GRADIENT
             if tensor is not None and tensor.is_floating_point() and not target:
                 names.append(item.name)
         return names

@@ -65,7 +65,11 @@ def _value_and_gradients(
 @check(must_raise=True)
 def check_vmap(subject: Subject) -> None:
     """vmap over whole samples gives the values and per-sample gradients of a loop, with weights and masks too."""
-    samples = [subject.sample(81 + index) for index in range(3)]
+    for variant in subject.variants:
+        _expect_vmapped(subject, [subject.sample(81 + index, **variant) for index in range(3)])
+
+
+def _expect_vmapped(subject: Subject, samples: list[Sample]) -> None:
     stacked = {name: torch.stack([one.tensors[name] for one in samples]) for name in samples[0].tensors}
     ways: list[dict[str, Tensor]] = [{}]
     if not has_items(subject):

@@ -54,6 +54,12 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         overfitting={name: values.tolist() for name, values in hard.items()},
         ece_lower=int((hard["ece"][1] < hard["ece"][0]).sum()),
         accuracy_std_over_initialisations=spread.tolist(),
+        remarks=[
+            _remark("digits, calibration error", easy["ece"]),
+            _remark("overfitted task, calibration error", hard["ece"]),
+            _remark("overfitted task, accuracy", hard["accuracy"].where(hard["ece"].isfinite(), torch.nan)),
+            _remark("digits, standard deviation of the accuracy over initialisations", spread.unsqueeze(1)),
+        ],
     )
 
 
@@ -65,6 +71,12 @@ def verdict(evidence: Evidence) -> str:
     if evidence.effect <= 0 or share < 0.5:
         return "does not hold"
     return "holds" if share >= 0.8 else "inconclusive"
+
+
+def _remark(what: str, values: Float[Tensor, "arms n"]) -> str:
+    means, failed = values.nanmean(1).tolist(), values.isnan().sum(1).tolist()
+    diverged = [f" ({count} of {values.shape[1]} diverged)" if count else "" for count in failed]
+    return f"{what}: {means[0]:.4f}{diverged[0]} with cross-entropy, {means[1]:.4f}{diverged[1]} with squentropy"
 
 
 def _measures(

@@ -37,7 +37,7 @@ def render(comparison: Comparison) -> str:
     conditions = [standing.condition for standing in comparison.standings]
     rows = {name: [row for row in comparison.rows if row.condition == name] for name in conditions}
     order = list(dict.fromkeys(row.loss for row in comparison.rows))
-    look = styles(comparison, order)
+    look = styles(comparison, list(dict.fromkeys([*_focus(comparison, order), *order])))
     curves, x = _loss_curves(comparison, order)
     shape = loss_shapes(curves, x, comparison.task, look)
     figures: dict[str, list[Figure | None]] = {  # for each condition, in order
@@ -169,8 +169,8 @@ def _ranks(comparison: Comparison) -> str:
     )
     return f"""<p>In every run the losses are ranked; here are the mean ranks, the best first. Losses under a common bar
 cannot be told apart: their mean ranks lie closer than the critical difference (Nemenyi’s test, 5&nbsp;%). The filled
-dots are the group at the top of the ranking, which rests on the paired tests; these can see differences that ranks do not.</p>
-{tests}
+dots are the group at the top of the ranking, which rests on the paired tests; these can see differences that ranks do
+not.</p>{tests}
 {_plot("ranks", "Critical-difference diagram: mean ranks, and bars over groups that cannot be told apart")}"""
 
 

@@ -11,7 +11,10 @@ from perdita.compare.report.writing import escape, plain
 if TYPE_CHECKING:
     from perdita.compare.result import Comparison
 
-PARTS = {"versions": "Versions", "seeds": "Seeds", "folds": "Splits", "settings": "Settings", "data": "Data"}
+PARTS = {
+    "settings": "Settings", "data": "Data", "versions": "Versions", "machine": "Machine", "date": "Date",
+    "seeds": "Seeds", "folds": "Splits", "learning_rates": "Learning rates",
+}  # fmt: skip
 
 
 def how_to_read(comparison: Comparison) -> str:
@@ -21,23 +24,23 @@ def how_to_read(comparison: Comparison) -> str:
     paired = f" The test is: {test}." if test else ""
     return f"""<dl class="reading">
 <dt>The comparison is paired</dt>
-<dd>Every loss met the same splits of the data, started from the same weights and saw the same batches, run by run. So two
-losses are compared within each run, where luck is shared, and not across runs.</dd>
+<dd>Every loss met the same splits of the data, started from the same weights and saw the same batches, run by run. So
+two losses are compared within each run, where luck is shared, and not across runs.</dd>
 <dt>Interval</dt>
-<dd>Were the whole comparison repeated many times, about 95&nbsp;% of such intervals would hold the true mean. Two intervals
-that overlap do <em>not</em> say that the losses are equal: look at the paired difference.</dd>
+<dd>Were the whole comparison repeated many times, about 95&nbsp;% of such intervals would hold the true mean. Two
+intervals that overlap do <em>not</em> say that the losses are equal: look at the paired difference.</dd>
 <dt>Difference and p</dt>
-<dd>The difference is that of a loss from the baseline, run by run. The p-value says how often chance alone would give so
-large a difference if there were none.{paired}</dd>
+<dd>The difference is that of a loss from the baseline, run by run. The p-value says how often chance alone would give
+so large a difference if there were none.{paired}</dd>
 <dt>Holm’s correction</dt>
-<dd>Who compares many losses finds a “winner” by luck. Holm’s method makes the p-values larger, so that the chance of even
-one false discovery in a condition stays below 5&nbsp;%.</dd>
+<dd>Who compares many losses finds a “winner” by luck. Holm’s method makes the p-values larger, so that the chance of
+even one false discovery in a condition stays below 5&nbsp;%.</dd>
 <dt>Cannot be told apart</dt>
-<dd>The data do not show which of these losses is better. That is an answer, and a common one: take the simplest or fastest
-of them, or add seeds or folds. It is no proof that they are equal.</dd>
+<dd>The data do not show which of these losses is better. That is an answer, and a common one: take the simplest or
+fastest of them, or add seeds or folds. It is no proof that they are equal.</dd>
 <dt>Selection and verdict</dt>
-<dd>What was chosen during training was chosen on the validation part. The numbers here are those of the test part, which
-played no role before.</dd>
+<dd>What was chosen during training was chosen on the validation part. The numbers here are those of the test part,
+which played no role before.</dd>
 <dt>What this does not show</dt>
 <dd>These numbers hold for this data, this model and these settings. Another model, a longer training or other
 hyper-parameters of a loss can change the order.</dd>
@@ -56,10 +59,11 @@ def reproduce(comparison: Comparison) -> str:
             '<button type="button" data-copy>Copy</button></div>'
         )
     if notes := facts.get("notes"):
-        shown = notes if isinstance(notes, list | tuple) else [notes]
-        parts.append(f"<h3>Notes</h3><ul>{''.join(f'<li>{escape(note)}</li>' for note in shown)}</ul>")
+        items = notes if isinstance(notes, list | tuple) else [notes]
+        parts.append(f"<h3>Notes</h3><ul>{''.join(f'<li>{escape(note)}</li>' for note in items)}</ul>")
+    shown = {**facts, "folds": _splits(facts.get("folds"))}
     cards = [
-        f"<div><h3>{title}</h3>{_value(facts[key])}</div>" for key, title in PARTS.items() if _filled(facts.get(key))
+        f"<div><h3>{name}</h3>{_value(shown[key])}</div>" for key, name in PARTS.items() if _filled(shown.get(key))
     ]
     if cards:
         parts.append(f'<div class="cards">{"".join(cards)}</div>')
@@ -78,13 +82,20 @@ def reproduce(comparison: Comparison) -> str:
     return "".join(parts)
 
 
+def _splits(folds: Any) -> Any:
+    if not isinstance(folds, int):
+        return folds
+    return f"{folds}-fold cross-validation" if folds else "a hold-out part, drawn anew by each seed"
+
+
 def _filled(value: Any) -> bool:
     return value is not None and value != {} and value != [] and value != ()
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"<dl>{''.join(f'<dt>{escape(key)}</dt><dd>{_value(item)}</dd>' for key, item in value.items())}</dl>"
+        items = f"<dl>{''.join(f'<dt>{escape(key)}</dt><dd>{_value(item)}</dd>' for key, item in value.items())}</dl>"
+        return items if len(value) <= 20 else f"<details><summary>{len(value)} entries</summary>{items}</details>"
     if isinstance(value, list | tuple) and all(isinstance(item, str | int | float) for item in value):
         if (
             len(value) > 2

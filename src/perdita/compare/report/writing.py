@@ -30,7 +30,7 @@ def breakable(name: Any) -> str:
 
 def plot_text(text: Any, width: int = 200) -> str:
     """Text for Plotly, which reads a little HTML, and ``%{…}`` in its templates. Too long a text loses its middle."""
-    return html.escape(shorten(text, width), quote=True).replace("%", "&#37;").replace("$", "&#36;")
+    return html.escape(shorten(text, width), quote=False).replace("%", "&#37;").replace("$", "&#36;")
 
 
 def shorten(text: Any, width: int) -> str:

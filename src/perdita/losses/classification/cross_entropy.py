@@ -72,7 +72,7 @@ def cross_entropy(
         logits,
         target.long() if indices else target,
         weight=class_weight,
-        reduction=reduction if class_weight is None else "none",
+        reduction=reduction if class_weight is None or not indices else "none",
         label_smoothing=label_smoothing,
     )
     return values if class_weight is None or not indices else (values, class_weight[target.long()])

@@ -49,6 +49,7 @@ def pixels(values: Tensor, axis: int) -> Tensor:
     traits=Traits(convex=False, bounded=True, nonnegative=True, shift_invariant=True, scale_invariant=False),
     ranges={"smooth": SMOOTH, "classes": Choice(("all", "present"))},
     cost=Cost(passes=4),
+    ignore_index=-100,
 )  # fmt: skip
 def dice(
     logits: Float[Tensor, "n c *d"],

@@ -1,0 +1,1 @@
+"""Definitions of the losses that bear wrong labels."""
