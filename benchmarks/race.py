@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_map
 
-from perdita.compare.memory import peak_bytes
+from perdita.compare.train.memory import peak_bytes
 
 NOISY = 1.5  # median over minimum beyond which a timing says more about the machine than about the contender
 SCALE = {"s": 1.0, "ms": 1e3, "µs": 1e6}

@@ -13,9 +13,9 @@ import perdita
 from benchmarks.race import Measured, agree, peaks, race
 from benchmarks.registry import row
 from perdita.compare.arms import resolve
-from perdita.compare.engine import Fold, train_together
-from perdita.compare.models import mlp
 from perdita.compare.spec import Training
+from perdita.compare.train.engine import Fold, train_together
+from perdita.compare.train.models import mlp
 
 LOSSES, SEEDS, SAMPLE = 20, 10, 8  # the peer trains SAMPLE of the LOSSES x SEEDS models, and its time is scaled
 TRAINING = Training()  # AdamW 3e-3, weight decay 1e-4, batches of 64, 40 epochs, cosine schedule

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _CORE = (
     "Card", "Choice", "Cost", "Criterion", "InputError", "MissingExtraError", "Range", "Sum", "Traits", "build", "card",
-    "cards", "debug", "loss", "reduce",
+    "cards", "component", "debug", "loss", "reduce",
 )  # fmt: skip
 
 

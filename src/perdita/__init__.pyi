@@ -180,7 +180,7 @@ class Ctc(Criterion):
 class Dice(Criterion):
     """One minus the soft Dice overlap of each class's pixels, averaged over classes: one value for each image."""
     def __init__(
-        self, *, smooth: float = 1.0, classes: str = "all", reduction: str = "mean", ignore_index: int | None = None
+        self, *, smooth: float = 1.0, classes: str = "all", reduction: str = "mean", ignore_index: int | None = -100
     ) -> None: ...
     def forward(
         self,

@@ -94,7 +94,7 @@ def dice(
     classes: str = "all",
     weight: Tensor | None = None,
     mask: Tensor | None = None,
-    ignore_index: int | None = None,
+    ignore_index: int | None = -100,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:

@@ -61,7 +61,7 @@ def test_a_name_breaks_after_its_punctuation_and_stays_escaped():
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (number(-0.01234, 3), "−0.012"), (number(0.5, 2, sign=True), "+0.50"), (number(1.5e9, 2), "1.5e+09"),
+        (number(-0.01234, 3), "−0.012"), (number(0.5, 2, sign=True), "+0.50"), (number(-1e-9, 2), "0.00"),
         (number(math.nan, 2), "–"), (number(None, 2), "–"), (probability(None), "–"), (duration(math.nan), "–"),
         (probability(0.0004), "< 0.001"), (probability(0.0449), "0.045"), (duration(0.25), "250 ms"),
         (duration(2.5), "2.5 s"), (duration(125.0), "2 min 5 s"), (memory(0), "–"), (memory(120_000_000), "120 MB"),

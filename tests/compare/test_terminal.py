@@ -9,11 +9,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from perdita.compare import terminal
-from perdita.compare.conclusion import conclude
 from perdita.compare.result import Comparison
 from perdita.compare.spec import Metric, Run
-from perdita.compare.statistics import analyse
 from perdita.compare.terminal import clean, progress, show
+from perdita.compare.verdict.conclusion import conclude
+from perdita.compare.verdict.statistics import analyse
 
 METRICS = (
     Metric("accuracy", True, "Accuracy"), Metric("balanced_accuracy", True, "Balanced accuracy"),

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 import perdita
-from perdita.core import InputError, catalogue
+from perdita.core import InputError, Traits, catalogue
 from perdita.testing import CHECKS, ConformanceError, assert_loss_conforms, run_battery
 from tests.testing import broken
-from tests.testing.broken import BROKEN, WRONG_CLAIMS, claims, good, make, regression
+from tests.testing.broken import BROKEN, good, make
+from tests.testing.false_claims import WRONG_CLAIMS, claims, regression
 
 CASES = [(check, builder) for check, builders in BROKEN.items() for builder in builders]
 
@@ -61,7 +62,7 @@ def test_unknown_statistic_is_named():
 
 
 def test_claim_that_cannot_be_tested_fails():
-    made = broken.batch_level(lambda z, mask: z.square().sum(), traits=broken.Traits(proper=True))
+    made = broken.batch_level(lambda z, mask: z.square().sum(), traits=Traits(proper=True))
     assert status(made, "trait_proper").status == "fail"
 
 

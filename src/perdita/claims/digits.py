@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from perdita.compare.engine import Fold
-from perdita.compare.models import mlp
 from perdita.compare.spec import Training
+from perdita.compare.train.engine import Fold
+from perdita.compare.train.models import mlp
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

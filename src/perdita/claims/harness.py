@@ -110,7 +110,7 @@ def paired(baseline: Sequence[float], measured: Sequence[float], overlap: float 
     """
     import numpy as np
 
-    from perdita.compare.significance import mean_interval
+    from perdita.compare.verdict.significance import mean_interval
 
     first, second = np.asarray(baseline, float), np.asarray(measured, float)
     found = mean_interval(second - first, overlap)

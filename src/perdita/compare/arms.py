@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-import perdita.losses
+import perdita.losses  # noqa: F401 (fills the catalogue)
 from perdita.compare.spec import LossSpec
 from perdita.core import Card, InputError, build, card, cards
 from perdita.core.card import REQUIRED
@@ -193,7 +193,7 @@ def criterion(spec: LossSpec, task: str) -> nn.Module:
 
 def probe(linked: nn.Module, rows: int, outputs: int, task: str) -> int:
     """Peak bytes of one value and gradient on a batch, beyond the outputs themselves."""
-    from perdita.compare.memory import peak_bytes
+    from perdita.compare.train.memory import peak_bytes
 
     generator = torch.Generator().manual_seed(0)
     given = torch.randn(rows, outputs, generator=generator).requires_grad_()

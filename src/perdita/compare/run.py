@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import perdita
-from perdita.compare import models
 from perdita.compare.arms import BASELINES, resolve
-from perdita.compare.conclusion import conclude
-from perdita.compare.conditions import parse_stress
-from perdita.compare.data import Table, load, save_arrays
+from perdita.compare.data.conditions import parse_stress
+from perdita.compare.data.splits import check_folds
+from perdita.compare.data.table import Table, load, save_arrays
 from perdita.compare.execute import InProcess, executor
-from perdita.compare.metrics import METRICS, primary_metric
 from perdita.compare.result import Comparison
 from perdita.compare.spec import Condition, DataSpec, LossSpec, Metric, Run, Training, Unit
-from perdita.compare.splits import check_folds
-from perdita.compare.statistics import analyse
 from perdita.compare.store import SQLiteStore, Store
+from perdita.compare.train import models
 from perdita.compare.tuning import tune as tune_losses
 from perdita.compare.unit import run_unit
+from perdita.compare.verdict.conclusion import conclude
+from perdita.compare.verdict.metrics import METRICS, primary_metric
+from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
 SEEDS_TOGETHER = 5  # a unit's block of seeds: fixed, so that a unit's bits do not depend on the machine's cores

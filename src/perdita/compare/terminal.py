@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from perdita.compare.conclusion import decimals_for, number, p_text
 from perdita.compare.result import Comparison, Interval, Row, Standing
+from perdita.compare.verdict.conclusion import decimals_for, number, p_text
 from perdita.core.errors import MissingExtraError
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from perdita.compare import arms, models
-from perdita.compare.data import Table, load
-from perdita.compare.engine import Fold, Trained, train_together
-from perdita.compare.metrics import evaluate, primary_curve, reliability
-from perdita.compare.prepare import Prepared, prepare
+from perdita.compare import arms
+from perdita.compare.data.prepare import Prepared, prepare
+from perdita.compare.data.splits import splits
+from perdita.compare.data.table import Table, load
 from perdita.compare.spec import DataSpec, Run, Unit
-from perdita.compare.splits import splits
+from perdita.compare.train import models
+from perdita.compare.train.engine import Fold, Trained, train_together
+from perdita.compare.verdict.metrics import evaluate, primary_curve, reliability
 
 STACKED = models.STOCK  # what is known to train as one stacked model; a user's model trains one by one
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from perdita.core.card import Card
 from perdita.core.errors import InputError, nearest
 
 _CARDS: dict[str, Card] = {}
 _ALIASES: dict[str, str] = {}
+_COMPONENTS: dict[str, str] = {}
+T = TypeVar("T")
 
 
 def register(card: Card) -> None:
@@ -66,3 +68,20 @@ def classes() -> dict[str, type[Any]]:
 def functions() -> dict[str, Any]:
     """Name → public function of each loss that has one (a loss with parameters has only its class)."""
     return {card.name: card.function for card in _CARDS.values() if card.function is not None}
+
+
+def component(paper: str, name: str | None = None) -> Callable[[T], T]:
+    """Register a layer, function or trainer that is no loss as what a paper brings."""
+
+    def register(definition: T) -> T:
+        own = name or definition.__name__  # type: ignore[attr-defined]
+        if _COMPONENTS.setdefault(own, paper) != paper:
+            raise ValueError(f"a component named {own!r} is registered already")
+        return definition
+
+    return register
+
+
+def components() -> dict[str, str]:
+    """Name → paper's slug of each component that is no loss."""
+    return dict(_COMPONENTS)

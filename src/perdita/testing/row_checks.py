@@ -124,12 +124,13 @@ def check_ignore_index_equals_removed(subject: Subject) -> None:
     for index in (-100, 0):
         inputs = subject.sample(33)
         target = inputs.tensors[labels.name]
-        if index < 0:
-            target = target.index_fill(0, torch.arange(1, subject.n, 2), index)
+        ignored = torch.arange(1, subject.n, 2)
+        target = torch.where(target == index, 1, target).index_fill(0, ignored, index)
         given = inputs.but(**{labels.name: target})
-        kept = (target != index).flatten(1).all(1) if target.ndim > 1 else target != index
-        _expect_removed(subject, "ignore_index_equals_removed", given, inputs, kept, "mean", {"ignore_index": index})
-        _expect_removed(subject, "ignore_index_equals_removed", given, inputs, kept, "sum", {"ignore_index": index})
+        clean = inputs.but(**{labels.name: torch.where(target == index, 1, target)})
+        kept = torch.ones(subject.n, dtype=torch.bool).index_fill(0, ignored, False)
+        _expect_removed(subject, "ignore_index_equals_removed", given, clean, kept, "mean", {"ignore_index": index})
+        _expect_removed(subject, "ignore_index_equals_removed", given, clean, kept, "sum", {"ignore_index": index})
 
 
 def _spoil(subject: Subject, inputs: Sample, rows: Tensor) -> Sample:

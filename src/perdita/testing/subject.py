@@ -42,7 +42,11 @@ class Subject:
             self.module(torch.float32), self.module(torch.float64)
         generator = torch.Generator().manual_seed(seed)
         samplers = {self.card.name: self.sampler} if self.sampler else None
-        return sample(self.card, generator, samplers=samplers, **{"n": self.n, **wanted})
+        signature = self.card.signature
+        within = signature.level == "item" and signature.returns.variadic is None  # *d are an item's own pixels
+        return sample(
+            self.card, generator, samplers=samplers, **{"n": self.n, "extra": (3,) if within else (), **wanted}
+        )
 
     def __call__(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import perdita
 from perdita.claims.digits import accuracy, digits, network, recipe
 from perdita.claims.harness import Claim, Evidence, paired
-from perdita.compare.engine import train_together
+from perdita.compare.train.engine import train_together
 
 EPSILONS = (-0.5, 0.0, 1.0, 2.0, 4.0)
 

@@ -12,10 +12,10 @@ from torch import Tensor
 import perdita
 from perdita.claims.digits import accuracy, digits, network, recipe
 from perdita.claims.harness import Claim, Evidence, paired
-from perdita.compare.engine import Fold, train_together
-from perdita.compare.metrics import reliability
-from perdita.compare.models import mlp
 from perdita.compare.spec import Training
+from perdita.compare.train.engine import Fold, train_together
+from perdita.compare.train.models import mlp
+from perdita.compare.verdict.metrics import reliability
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

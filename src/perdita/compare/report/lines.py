@@ -56,7 +56,7 @@ def learning_curves(comparison: Comparison, condition: str, losses: Mapping[str,
                 "type": "scatter", "mode": "lines",
                 "x": [epochs[e] for e in known] + [epochs[e] for e in reversed(known)],
                 "y": [high[e] for e in known] + [low[e] for e in reversed(known)], "fill": "toself",
-                "fillcolor": f"{style['color']} 0.16", "line": {"width": 0}, "hoverinfo": "skip",
+                "fillcolor": f"{style['color']} 0.12", "line": {"width": 0}, "hoverinfo": "skip",
                 "meta": {**meta, "only": True},
             })  # fmt: skip
         data.append(_line(name, style, epochs, middle, meta, "epoch %{x}: %{y:.4~g}"))

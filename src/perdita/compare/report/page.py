@@ -141,7 +141,7 @@ def _ranking(comparison: Comparison) -> str:
         " <b>With one run there is no interval and no test: add seeds before you trust the order.</b>" if single else ""
     )
     return f"""<p>The mean of each loss over its runs, with its 95&nbsp;% interval; {better} is better.{alone}</p>
-<ul class="legend"><li><span class="mark best"></span>the best, and what cannot be told apart from it</li>
+<ul class="legend"><li><span class="mark best"></span>the best group: what cannot be told apart from the best</li>
 <li><span class="mark rest"></span>behind the best</li>
 <li><span class="mark baseline"></span>the baseline, {baseline} (filled: level with the best);
 the dotted line is its mean</li></ul>

@@ -43,7 +43,7 @@ def glance(comparison: Comparison) -> str:
         elif best.difference is None:
             against = DASH
         else:
-            against = _interval(best.difference, places, sign=True)
+            against = _interval(best.difference, _places_of_differences(list(rows.values())), sign=True)
             against += f' <span class="nowrap">p {probability(best.p_value)}</span>'
         level = listing([f"<b>{breakable(name)}</b>" for name in standing.best[1:]]) or "none"
         cells = [
@@ -66,6 +66,7 @@ def full(comparison: Comparison, standing: Standing, rows: Sequence[Row]) -> str
     """Every number of a condition; each column's heading is a button that sorts by it."""
     metrics = [comparison.primary, *(m for m in comparison.metrics if m.name != comparison.primary.name)]
     places = {metric.name: _places(metric, rows) for metric in metrics}
+    places["difference"] = _places_of_differences(rows)
     tops = {metric.name: _top(metric, rows) for metric in metrics}
     heads = [("Rank", "up"), ("Loss", "up"), *((m.title, "down" if m.higher_is_better else "up") for m in metrics)]
     heads += [("Difference", "down" if comparison.primary.higher_is_better else "up"), ("p (Holm)", "up")]
@@ -94,11 +95,11 @@ def _full_row(
         tags.append('<span class="tag baseline">baseline</span>')
     if row.loss in standing.best:
         tags.append(
-            '<span class="tag best">level with the best</span>'
+            '<span class="tag best">best group</span>'
             if row.loss != standing.best[0]
             else '<span class="tag best">best</span>'
         )
-    if row.identical_to:
+    if row.identical_to and not any(name in row.note for name in row.identical_to):
         tags.append(
             f'<span class="note">bit by bit the same as {listing([*map(breakable, row.identical_to)], 3)}</span>'
         )
@@ -113,9 +114,9 @@ def _full_row(
         mean = interval.mean if interval else math.nan
         text = _interval(interval, places[metric.name])
         cells.append(_cell(mean, f"<b>{text}</b>" if mean == tops[metric.name] else text))
-    difference, places_of_primary = row.difference, places[comparison.primary.name]
+    difference = row.difference
     cells += [
-        _cell(difference.mean if difference else math.nan, _interval(difference, places_of_primary, sign=True)),
+        _cell(difference.mean if difference else math.nan, _interval(difference, places["difference"], sign=True)),
         _cell(row.p_value, probability(row.p_value)),
         _cell(row.seconds, duration(row.seconds)),
         _cell(row.peak_bytes or math.nan, memory(row.peak_bytes)),
@@ -167,14 +168,21 @@ def _heat_cell(comparison: Comparison, row: Row | None, reach: float, places: in
     note = (
         "the baseline"
         if row.loss == comparison.baseline
-        else f"{number(difference, places, sign=True)} against the baseline"
+        else f"{number(difference, places + 1, sign=True)} against the baseline"
     )
     text = f"{number(value.mean, places)}{star}"
     return f'<td class="{kind}" style="--share:{100 * share:.0f}%" title="{note}">{text}</td>'
 
 
 def _places(metric: Metric, rows: Sequence[Row]) -> int:
-    found = [row.metrics[metric.name] for row in rows if metric.name in row.metrics]
+    return _places_of([row.metrics[metric.name] for row in rows if metric.name in row.metrics])
+
+
+def _places_of_differences(rows: Sequence[Row]) -> int:
+    return _places_of([row.difference for row in rows if row.difference is not None])
+
+
+def _places_of(found: Sequence[Interval]) -> int:
     return decimals([interval.mean for interval in found], [interval.high - interval.low for interval in found])
 
 

@@ -77,6 +77,8 @@ def number(value: float | None, places: int, sign: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     text = f"{value:{'+' if sign else ''}.{places}f}" if abs(value) < 1e7 else f"{value:{'+' if sign else ''}.3g}"
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")  # a zero, or what rounds to it, has no sign
     return text.replace("-", "−")
 
 

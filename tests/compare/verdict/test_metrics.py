@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peer
 
-from perdita.compare.metrics import METRICS, evaluate, primary_curve, primary_metric, reliability
 from perdita.compare.spec import TASKS, Condition
+from perdita.compare.verdict.metrics import METRICS, evaluate, primary_curve, primary_metric, reliability
 from perdita.core.errors import InputError
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])

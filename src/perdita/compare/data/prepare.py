@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from perdita.compare.conditions import apply_condition
+from perdita.compare.data.conditions import apply_condition
 from perdita.compare.spec import Condition
 from perdita.core.errors import InputError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
     from jaxtyping import Float, Num
 
-    from perdita.compare.data import Table
+    from perdita.compare.data.table import Table
 
 LEVELS = 20  # of a column, at most; the rarer ones share one
 LARGEST = 1e30  # larger features are cut: their squares must stay finite

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perdita.compare.sources import Source, open_source
-from perdita.compare.target import read_target
+from perdita.compare.data.sources import Source, open_source
+from perdita.compare.data.target import read_target
 from perdita.core.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 from perdita.core.errors import InputError
 
 if TYPE_CHECKING:
-    from perdita.compare.data import Table
+    from perdita.compare.data.table import Table
 
 TEST_SHARE = 0.25  # of all rows, where there are no folds
 VALIDATION_SHARE = 0.15  # of what is not tested on

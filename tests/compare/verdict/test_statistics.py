@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perdita.compare.significance import holm, paired_p
 from perdita.compare.spec import Metric, Run
-from perdita.compare.statistics import analyse
+from perdita.compare.verdict.significance import holm, paired_p
+from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
 ACCURACY = Metric("accuracy", True, "Accuracy")

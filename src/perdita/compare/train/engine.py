@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from perdita.compare.train.arm import StackedLoss
+from perdita.compare.train.optimizer import StackedOptimizer
 from perdita.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _train(
     arms = list(criteria)
     base, parameters, buffers = _initial(make_model, seeds, len(arms), stacked)
     forward = _forward(base, parameters, buffers, stacked)
-    losses = [_Arm(criterion, len(seeds)) for criterion in criteria.values()]
+    losses = [StackedLoss(criterion, len(seeds)) for criterion in criteria.values()]
     features = torch.stack([fold.features for fold in folds])  # (seeds, n, *f)
     target = torch.stack([fold.target for fold in folds])
     order = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -113,7 +114,7 @@ def _train(
     batch = n if training.batch_size is None else min(training.batch_size, n)
     steps = math.ceil(n / batch)
     own = [parameter for loss in losses for parameter in loss.parameters]
-    optimizer = _Optimizer(training, parameters, own, steps * training.epochs, learning_rates)
+    optimizer = StackedOptimizer(training, parameters, own, steps * training.epochs, learning_rates)
     curve = torch.zeros(len(arms), len(seeds), training.epochs)
     spent, started = [0.0] * len(arms), time.perf_counter()
 
@@ -147,125 +148,6 @@ def _train(
     if not stacked:
         states = {name: tensor[None, None] for name, tensor in states.items()}
     return Trained(outputs, curve, seconds, states)
-
-
-class _Arm:
-    """A criterion over the seeds of its arm: all rows at once where each stands for itself, else one vmap where the
-    loss allows it, else one seed after another."""
-
-    def __init__(self, criterion: nn.Module, seeds: int) -> None:
-        self.criterion = criterion
-        state = {name: parameter.detach() for name, parameter in criterion.named_parameters()}
-        self.state = {
-            name: tensor.expand(seeds, *tensor.shape).clone().requires_grad_() for name, tensor in state.items()
-        }
-        self.parameters = list(self.state.values())
-        self.path: Callable[[Tensor, Tensor], Tensor] | None = None
-
-    def value_and_gradient(
-        self, outputs: Float[Tensor, "seeds b k"], target: Tensor
-    ) -> tuple[Float[Tensor, "seeds"], Float[Tensor, "seeds b k"]]:
-        """The mean loss of each seed, and its gradient; those of the criterion's own parameters go to ``.grad``."""
-        outputs = outputs.requires_grad_()
-        if self.path is None:
-            self.path = self._choose(outputs, target)
-        values = self.path(outputs, target)
-        (gradient, *own) = torch.autograd.grad(values.sum(), [outputs, *self.parameters])
-        for parameter, its in zip(self.parameters, own, strict=True):
-            parameter.grad = its
-        return values.detach(), gradient
-
-    def _choose(self, outputs: Tensor, target: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        """The fastest path that agrees with the plain one on the first batch."""
-        plain = self._in_turn(outputs, target)
-        expected = torch.autograd.grad(plain.sum(), outputs)[0] if plain.isfinite().all() else None
-        card = getattr(self.criterion, "card", None)
-        rowwise = card is not None and card.rowwise and not self.state and not list(self.criterion.buffers())
-        for path in ([self._flat] if rowwise else []) + [self._together]:
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "error"
-                )  # a missing batching rule is a slow loop inside: the plain one is as good
-                try:
-                    values = path(outputs, target)
-                    found = torch.autograd.grad(values.sum(), outputs)[0]
-                except (RuntimeError, ValueError, TypeError, AttributeError, UserWarning):
-                    continue
-            if expected is None or (torch.allclose(values, plain) and torch.allclose(found, expected, atol=1e-6)):
-                return path
-        return self._in_turn
-
-    def _flat(self, outputs: Tensor, target: Tensor) -> Tensor:
-        options = self.criterion._call_options()
-        values = self.criterion.per_example(outputs.flatten(0, 1), target.flatten(0, 1), **options)
-        return values.view(outputs.shape[0], -1).mean(1)
-
-    def _one(self, state: dict[str, Tensor], outputs: Tensor, target: Tensor) -> Tensor:
-        return functional_call(self.criterion, state, (outputs, target)) if state else self.criterion(outputs, target)
-
-    def _together(self, outputs: Tensor, target: Tensor) -> Tensor:
-        return vmap(self._one, randomness="different")(self.state, outputs, target)
-
-    def _in_turn(self, outputs: Tensor, target: Tensor) -> Tensor:
-        values = []
-        for seed in range(outputs.shape[0]):
-            state = {name: tensor[seed] for name, tensor in self.state.items()}
-            finite = outputs[seed].isfinite().all()  # a diverged model stays as it is; checks would raise on it
-            values.append(self._one(state, outputs[seed], target[seed]) if finite else outputs[seed].sum() * math.nan)
-        return torch.stack(values)
-
-
-class _Optimizer:
-    """A torch optimiser over stacked parameters, with a cosine or constant schedule, and a learning rate for each arm.
-
-    Every update here is linear in the learning rate, so arms with rates of their own take a step at rate one and keep
-    the share of it that their rate says.
-    """
-
-    def __init__(
-        self, training: Training, model: dict[str, Tensor], own: list[Tensor], steps: int, rates: Sequence[float]
-    ) -> None:
-        self.model = list(model.values())
-        self.rates = torch.tensor(rates) if len(set(rates)) > 1 else None
-        rate = rates[0] if self.rates is None else 1.0
-        groups: list[dict[str, Any]] = [{"params": self.model}]
-        if own:  # the losses' own parameters
-            groups.append({"params": own, "lr": training.learning_rate})
-        shared = {"lr": rate, "weight_decay": training.weight_decay}
-        if training.optimizer == "sgd":
-            self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
-                groups, momentum=training.momentum, nesterov=training.nesterov, **shared
-            )
-        elif training.optimizer in ("adam", "adamw"):
-            kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-            self.optimizer = kind(groups, fused=True, **shared)
-        else:
-            raise InputError(f"optimizer must be adamw, adam or sgd, not {training.optimizer!r}")
-        if training.schedule not in ("cosine", "constant"):
-            raise InputError(f"schedule must be cosine or constant, not {training.schedule!r}")
-        cosine = training.schedule == "cosine"
-        self.scale = [0.5 * (1 + math.cos(math.pi * step / steps)) if cosine else 1.0 for step in range(steps)]
-        self.base = [group["lr"] for group in self.optimizer.param_groups]
-        self.done = 0
-
-    def zero_grad(self) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
-
-    @torch.no_grad()
-    def step(self) -> None:
-        scale = self.scale[self.done]
-        self.done += 1
-        for group, base in zip(self.optimizer.param_groups, self.base, strict=True):
-            group["lr"] = base * scale
-        if self.rates is None:
-            self.optimizer.step()
-            return
-        self.optimizer.param_groups[0]["lr"] = 1.0
-        before = [parameter.clone() for parameter in self.model]
-        self.optimizer.step()
-        for parameter, old in zip(self.model, before, strict=True):
-            share = (self.rates * scale).view((-1,) + (1,) * (parameter.ndim - 1))
-            parameter.copy_(old + share * (parameter - old))
 
 
 def _initial(

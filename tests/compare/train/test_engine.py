@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 import perdita
-from perdita.compare.engine import Fold, train_together
-from perdita.compare.models import cnn, gru, mlp
 from perdita.compare.spec import Training
+from perdita.compare.train.engine import Fold, train_together
+from perdita.compare.train.models import cnn, gru, mlp
 
 SHORT = Training(epochs=3, batch_size=16, learning_rate=1e-2)
 

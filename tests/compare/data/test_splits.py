@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdita.compare.data import load
+from perdita.compare.data.splits import check_folds, splits
+from perdita.compare.data.table import load
 from perdita.compare.spec import DataSpec
-from perdita.compare.splits import check_folds, splits
 from perdita.core.errors import InputError
 
 WINE = load(DataSpec("wine"))

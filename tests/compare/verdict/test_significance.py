@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perdita.compare.significance import (
+from perdita.compare.verdict.significance import (
     TESTS,
     block_ranks,
     cliques,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import datasets
 
-from perdita.compare.conditions import apply_condition, parse_stress
+from perdita.compare.data.conditions import apply_condition, parse_stress
 from perdita.compare.spec import Condition
 from perdita.core.errors import InputError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from perdita.compare.data import load
+from perdita.compare.data.table import load
 from perdita.compare.spec import DataSpec
 from perdita.core.errors import InputError
 

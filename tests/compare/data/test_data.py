@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from sklearn import datasets
 
-from perdita.compare.data import load, save_arrays
+from perdita.compare.data.table import load, save_arrays
 from perdita.compare.spec import DataSpec
 from perdita.core.errors import InputError, MissingExtraError
 

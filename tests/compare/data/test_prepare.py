@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 import torch
 
-from perdita.compare.data import load, make_table
-from perdita.compare.prepare import prepare
-from perdita.compare.sources import Source
+from perdita.compare.data.prepare import prepare
+from perdita.compare.data.sources import Source
+from perdita.compare.data.splits import splits
+from perdita.compare.data.table import load, make_table
 from perdita.compare.spec import Condition, DataSpec
-from perdita.compare.splits import splits
 from perdita.core.errors import InputError
 
 ROWS = 120

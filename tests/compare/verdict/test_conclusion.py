@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from perdita.compare.conclusion import conclude, listed, number, p_text
 from perdita.compare.spec import Metric, Run
-from perdita.compare.statistics import analyse
+from perdita.compare.verdict.conclusion import conclude, listed, number, p_text
+from perdita.compare.verdict.statistics import analyse
 
 ACCURACY = Metric("accuracy", True, "Accuracy")
 RMSE = Metric("rmse", False, "RMSE")

@@ -1,0 +1,1 @@
+"""From any source to tensors: tables, splits, conditions, preprocessing."""

@@ -1,0 +1,1 @@
+"""The training engine: every loss at every seed as one stacked model."""

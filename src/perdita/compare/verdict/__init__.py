@@ -1,0 +1,1 @@
+"""What can be said of the runs: metrics, paired statistics, one sentence."""
