@@ -41,9 +41,11 @@ def stubs() -> dict[Path, str]:
     functions = [function_stub(card) for card in cards if card.function is not None]
     classes = [class_stub(card) for card in sorted(cards, key=lambda card: card.class_name)]
     core = perdita._CORE
-    packages = sorted(path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists())
+    rooms = sorted(path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists())
+    packages = [room for room in rooms if room != "compare"]  # which is called as a function
     exports = [
         "from perdita import " + ", ".join(f"{name} as {name}" for name in [*packages, "functional"]),
+        "from perdita.compare.run import compare as compare",
         "from perdita.core import " + ", ".join(f"{name} as {name}" for name in core),
         "__version__: str",
     ]

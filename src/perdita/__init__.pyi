@@ -7,11 +7,14 @@ from torch import Tensor
 
 from perdita import catalogue as catalogue
 from perdita import claims as claims
-from perdita import compare as compare
 from perdita import core as core
 from perdita import functional as functional
 from perdita import losses as losses
+from perdita import nn as nn
 from perdita import testing as testing
+from perdita import theory as theory
+from perdita import training as training
+from perdita.compare.run import compare as compare
 from perdita.core import Card as Card
 from perdita.core import Choice as Choice
 from perdita.core import Cost as Cost
@@ -24,6 +27,7 @@ from perdita.core import Traits as Traits
 from perdita.core import build as build
 from perdita.core import card as card
 from perdita.core import cards as cards
+from perdita.core import component as component
 from perdita.core import debug as debug
 from perdita.core import loss as loss
 from perdita.core import reduce as reduce
@@ -48,6 +52,70 @@ class AdaptiveLogSoftmax(Criterion):
         features: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class AldrKl(Criterion):
+    """LDR-KL whose temperature each example finds for itself: high where the prediction is sharp, so that it may be doubted."""
+    def __init__(
+        self,
+        *,
+        examples: int | None = None,
+        temperature: float = 10.0,
+        alpha: float = 2.0,
+        margin: float = 0.1,
+        normalize: str | None = "l1",
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        index: Tensor | None = None,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class AnyLoss(Criterion):
+    """One minus a metric of the batch's soft confusion matrix."""
+    def __init__(
+        self,
+        *,
+        metric: str = "f_score",
+        beta: float = 1.0,
+        steepness: float = 73.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BalancedCorrectnessAware(Criterion):
+    """`correctness_aware` with right and wrong predictions of a batch weighing equally."""
+    def __init__(
+        self, *, temperature: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        temperature: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -114,6 +182,93 @@ class BinaryFocal(Criterion):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BlackBoxBrier(Criterion):
+    """A surrogate whose gradient trains a generator of outcomes on the squared distance to the data's distribution."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        log_probs: Tensor,
+        model_samples: Tensor,
+        target_samples: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CategoricalProjection(Criterion):
+    """Cross-entropy against a distribution of returns, projected to the grid of the prediction."""
+    def __init__(
+        self, *, low: float = -10.0, high: float = 10.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target_probs: Tensor,
+        target_atoms: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CompSum(Criterion):
+    """A concave transform of the sum of exponentiated score differences; one number spans the family."""
+    def __init__(
+        self,
+        *,
+        tau: float = 1.0,
+        class_weight: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        class_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ConstrainedMargin(Criterion):
+    """The summed penalties of the wrong classes' scores, under the constraint that the scores of an item sum to zero."""
+    def __init__(
+        self, *, transform: str = "squared_hinge", reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CorrectnessAware(Criterion):
+    """Squared distance of the confidence from 1 where the prediction is right and from 0 where it is wrong."""
+    def __init__(
+        self, *, temperature: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        temperature: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -193,6 +348,67 @@ class Dice(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class EntropicMse(Criterion):
+    """Squared error between exponential utilities."""
+    def __init__(
+        self, *, risk_aversion: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class EntropicPolicy(Criterion):
+    """What a policy lowers to raise the certainty equivalent of its return."""
+    def __init__(
+        self, *, risk_aversion: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        advantage: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class EntropicSoftplus(Criterion):
+    """Squared error that a sigmoid tilts: its best constant is the certainty equivalent of normal targets alone."""
+    def __init__(
+        self, *, risk_aversion: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Expectile(Criterion):
+    """Squared error times level below the target and 1 - level above it."""
+    def __init__(self, *, level: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Focal(Criterion):
     """Cross-entropy with each class's term scaled by a power of the probability that is missing."""
     def __init__(
@@ -260,9 +476,52 @@ class HingeEmbedding(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class HlGauss(Criterion):
+    """Cross-entropy against a normal distribution around the target, as a histogram."""
+    def __init__(
+        self,
+        *,
+        low: float = -10.0,
+        high: float = 10.0,
+        sigma_ratio: float = 0.75,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Huber(Criterion):
     """Half the squared error up to an absolute error of delta, linear with slope delta beyond."""
     def __init__(self, *, delta: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ItakuraSaito(Criterion):
+    """Exponential of the error less its tangent: its best constant is the certainty equivalent of the targets."""
+    def __init__(
+        self,
+        *,
+        risk_aversion: float = 1.0,
+        max_exponent: float = 20.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
     def forward(
         self,
         prediction: Tensor,
@@ -304,6 +563,44 @@ class L1(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class LdrK(Criterion):
+    """The worst mean margin violation over distributions that give no label more than 1/k."""
+    def __init__(
+        self, *, k: int = 2, margin: float = 0.1, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LdrKl(Criterion):
+    """The worst mean margin violation over distributions on the labels, with a penalty for leaving the uniform one."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        margin: float = 0.1,
+        normalize: str | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class LinearCrossEntropy(Criterion):
     """Cross-entropy of the logits that a linear layer makes of features."""
     def __init__(
@@ -323,6 +620,20 @@ class LinearCrossEntropy(Criterion):
         *,
         linear_bias: Tensor | None = None,
         class_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LogCosh(Criterion):
+    """Logarithm of the hyperbolic cosine of the error: half its square near 0, its size less log 2 far away."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -352,6 +663,20 @@ class LogitNormCrossEntropy(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Mape(Criterion):
+    """Absolute error in percent of the target."""
+    def __init__(self, *, eps: float = 1e-07, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class MarginRanking(Criterion):
     """How much the score that should be higher lacks to a margin above the other."""
     def __init__(self, *, margin: float = 0.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -367,8 +692,66 @@ class MarginRanking(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class MeanBiasError(Criterion):
+    """Signed error, whose mean tells how far forecasts lie too low."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MixupMargin(Criterion):
+    """How far an item's largest logit fails to exceed that of its mixtures by a margin."""
+    def __init__(self, *, margin: float = 2.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        mixup_logits: Tensor,
+        mixup_target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MixupNdcg(Criterion):
+    """How far the confidences of an item and its mixtures are from the shares of their classes, discounted by rank."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        mixup_logits: Tensor,
+        mixup_target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Mse(Criterion):
     """Squared error."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Msle(Criterion):
+    """Squared error between the logarithms of one more than prediction and target."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
     def forward(
         self,
@@ -446,6 +829,34 @@ class Nll(Criterion):
         target: Tensor,
         *,
         class_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class NormalizedRmse(Criterion):
+    """Root mean squared error over the size of the series in the batch."""
+    def __init__(self, *, scale: str = "mean", reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class OneHotSquare(Criterion):
+    """Squared distance between the scores and the indicator of the target."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -555,6 +966,151 @@ class PolyFocalMulticlass(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Quantile(Criterion):
+    """Absolute error whose slope is level below the target and 1 - level above it."""
+    def __init__(self, *, level: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class QuantileRisk(Criterion):
+    """Twice the quantile loss over the mean size of the targets, by which forecasts of many series are compared."""
+    def __init__(self, *, level: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RankMixup(Criterion):
+    """Cross-entropy of the plain items plus a ranking of their confidences against those of their mixtures."""
+    def __init__(
+        self,
+        *,
+        kind: str = "ndcg",
+        ranking_weight: float = 0.1,
+        margin: float = 2.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        mixup_logits: Tensor,
+        mixup_target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RelativeAbsoluteError(Criterion):
+    """Absolute errors over those of the batch's own mean."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RelativeRmse(Criterion):
+    """Root of the squared error over the sum of the squared predictions."""
+    def __init__(self, *, averaged: bool = True, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RelativeSquaredError(Criterion):
+    """Squared errors over those of the batch's own mean: one minus the share of variance explained."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Rmse(Criterion):
+    """Root of the mean squared error of the whole batch."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Rmsle(Criterion):
+    """Root of the mean squared logarithmic error of the whole batch."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SmoothAdversarialCompSum(Criterion):
+    """Comp-sum loss of the clean scores, plus how far an attack moves the vector of margins."""
+    def __init__(
+        self,
+        *,
+        tau: float = 1.0,
+        rho: float = 1.0,
+        shift_weight: float | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        adversarial_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class SmoothL1(Criterion):
     """Absolute error whose tip, up to beta, is a parabola."""
     def __init__(self, *, beta: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -597,6 +1153,20 @@ class SoftmaxMae(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class SphericalSoftmax(Criterion):
+    """Cross-entropy of probabilities that grow with the squared score."""
+    def __init__(self, *, epsilon: float = 0.01, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Squentropy(Criterion):
     """Cross-entropy plus the mean squared logit of the wrong classes."""
     def __init__(
@@ -624,6 +1194,20 @@ class SymmetricCrossEntropy(Criterion):
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class TaylorSoftmax(Criterion):
+    """Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -675,6 +1259,43 @@ class TripletMarginWithDistance(Criterion):
         anchor: Tensor,
         positive: Tensor,
         negative: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class TwoHot(Criterion):
+    """Cross-entropy against the target's share in the two points of a grid beside it."""
+    def __init__(
+        self, *, low: float = -10.0, high: float = 10.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ZLoss(Criterion):
+    """A softplus of how far the target's score, standardised over the classes, falls short of a threshold."""
+    def __init__(
+        self,
+        *,
+        sharpness: float = 1.0,
+        threshold: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,

@@ -142,6 +142,29 @@ def papers(as_json: Json = False) -> None:
 
 
 @app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="Name of a loss, or module:loss for one of your own.")],
+    checks: Annotated[str | None, typer.Option(help="Only these, with commas.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the conformance battery on a loss; the exit code is 1 where a check fails."""
+    from perdita.testing import run_battery
+
+    outcomes = run_battery(perdita.card(name), checks.split(",") if checks else None)
+    rows = [vars(outcome) for outcome in outcomes]
+    failed = sum(outcome.status == "fail" for outcome in outcomes)
+    if as_json:
+        _print_json(rows)
+    else:
+        console = _console()
+        shown = [row for row in rows if row["status"] != "pass"]
+        if shown:
+            _print_table(console, shown, {"check": "check", "status": "status", "message": "why"})
+        console.print(f"{len(rows)} checks, {failed} failed", highlight=False)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
 def reproduce(
     slug: Annotated[str | None, typer.Argument(help="Paper whose claim is measured again.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every claim.")] = False,

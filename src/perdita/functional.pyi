@@ -5,6 +5,34 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+def any_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    metric: str = "f_score",
+    beta: float = 1.0,
+    steepness: float = 73.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus a metric of the batch's soft confusion matrix."""
+
+def balanced_correctness_aware(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    temperature: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """`correctness_aware` with right and wrong predictions of a batch weighing equally."""
+
 def binary_cross_entropy(
     logits: Tensor,
     target: Tensor,
@@ -57,6 +85,74 @@ def binary_focal(
 ) -> Tensor:
     """Binary cross-entropy of each element, scaled by a power of the probability that is missing."""
 
+def black_box_brier(
+    log_probs: Tensor,
+    model_samples: Tensor,
+    target_samples: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """A surrogate whose gradient trains a generator of outcomes on the squared distance to the data's distribution."""
+
+def categorical_projection(
+    logits: Tensor,
+    target_probs: Tensor,
+    target_atoms: Tensor,
+    *,
+    low: float = -10.0,
+    high: float = 10.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy against a distribution of returns, projected to the grid of the prediction."""
+
+def comp_sum(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    tau: float = 1.0,
+    class_weight: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """A concave transform of the sum of exponentiated score differences; one number spans the family."""
+
+def constrained_margin(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    transform: str = "squared_hinge",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The summed penalties of the wrong classes' scores, under the constraint that the scores of an item sum to zero."""
+
+def correctness_aware(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    temperature: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared distance of the confidence from 1 where the prediction is right and from 0 where it is wrong."""
+
 def cosine_embedding(
     first: Tensor,
     second: Tensor,
@@ -99,6 +195,57 @@ def dice(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One minus the soft Dice overlap of each class's pixels, averaged over classes: one value for each image."""
+
+def entropic_mse(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    risk_aversion: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared error between exponential utilities."""
+
+def entropic_policy(
+    advantage: Tensor,
+    *,
+    risk_aversion: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """What a policy lowers to raise the certainty equivalent of its return."""
+
+def entropic_softplus(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    risk_aversion: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared error that a sigmoid tilts: its best constant is the certainty equivalent of normal targets alone."""
+
+def expectile(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    level: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared error times level below the target and 1 - level above it."""
 
 def focal(
     logits: Tensor,
@@ -155,6 +302,21 @@ def hinge_embedding(
 ) -> Tensor:
     """The distance of a pair that belongs together; of a pair that does not, how much it lacks to the margin."""
 
+def hl_gauss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    low: float = -10.0,
+    high: float = 10.0,
+    sigma_ratio: float = 0.75,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy against a normal distribution around the target, as a histogram."""
+
 def huber(
     prediction: Tensor,
     target: Tensor,
@@ -167,6 +329,20 @@ def huber(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Half the squared error up to an absolute error of delta, linear with slope delta beyond."""
+
+def itakura_saito(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    risk_aversion: float = 1.0,
+    max_exponent: float = 20.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Exponential of the error less its tangent: its best constant is the certainty equivalent of the targets."""
 
 def kl_div(
     log_probs: Tensor,
@@ -193,6 +369,35 @@ def l1(
 ) -> Tensor:
     """Absolute error."""
 
+def ldr_k(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    k: int = 2,
+    margin: float = 0.1,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The worst mean margin violation over distributions that give no label more than 1/k."""
+
+def ldr_kl(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    temperature: float = 1.0,
+    margin: float = 0.1,
+    normalize: str | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The worst mean margin violation over distributions on the labels, with a penalty for leaving the uniform one."""
+
 def linear_cross_entropy(
     features: Tensor,
     linear_weight: Tensor,
@@ -209,6 +414,18 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Cross-entropy of the logits that a linear layer makes of features."""
 
+def log_cosh(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Logarithm of the hyperbolic cosine of the error: half its square near 0, its size less log 2 far away."""
+
 def logit_norm_cross_entropy(
     logits: Tensor,
     target: Tensor,
@@ -224,6 +441,19 @@ def logit_norm_cross_entropy(
 ) -> Tensor:
     """Cross-entropy of the logits divided by their norm, so that training cannot lower it by growing them."""
 
+def mape(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    eps: float = 1e-07,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Absolute error in percent of the target."""
+
 def margin_ranking(
     first: Tensor,
     second: Tensor,
@@ -238,6 +468,45 @@ def margin_ranking(
 ) -> Tensor:
     """How much the score that should be higher lacks to a margin above the other."""
 
+def mean_bias_error(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Signed error, whose mean tells how far forecasts lie too low."""
+
+def mixup_margin(
+    logits: Tensor,
+    mixup_logits: Tensor,
+    mixup_target: Tensor,
+    *,
+    margin: float = 2.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far an item's largest logit fails to exceed that of its mixtures by a margin."""
+
+def mixup_ndcg(
+    logits: Tensor,
+    mixup_logits: Tensor,
+    mixup_target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far the confidences of an item and its mixtures are from the shares of their classes, discounted by rank."""
+
 def mse(
     prediction: Tensor,
     target: Tensor,
@@ -249,6 +518,18 @@ def mse(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Squared error."""
+
+def msle(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared error between the logarithms of one more than prediction and target."""
 
 def multi_margin(
     logits: Tensor,
@@ -302,6 +583,31 @@ def nll(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Negative log-likelihood of the true class; with logits, take cross_entropy."""
+
+def normalized_rmse(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    scale: str = "mean",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Root mean squared error over the size of the series in the batch."""
+
+def one_hot_square(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared distance between the scores and the indicator of the target."""
 
 def poisson_nll(
     prediction: Tensor,
@@ -376,6 +682,126 @@ def poly_focal_multiclass(
 ) -> Tensor:
     """Softmax focal loss plus a polynomial in the probability that is missing."""
 
+def quantile(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    level: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Absolute error whose slope is level below the target and 1 - level above it."""
+
+def quantile_risk(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    level: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Twice the quantile loss over the mean size of the targets, by which forecasts of many series are compared."""
+
+def rank_mixup(
+    logits: Tensor,
+    target: Tensor,
+    mixup_logits: Tensor,
+    mixup_target: Tensor,
+    *,
+    kind: str = "ndcg",
+    ranking_weight: float = 0.1,
+    margin: float = 2.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of the plain items plus a ranking of their confidences against those of their mixtures."""
+
+def relative_absolute_error(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Absolute errors over those of the batch's own mean."""
+
+def relative_rmse(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    averaged: bool = True,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Root of the squared error over the sum of the squared predictions."""
+
+def relative_squared_error(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared errors over those of the batch's own mean: one minus the share of variance explained."""
+
+def rmse(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Root of the mean squared error of the whole batch."""
+
+def rmsle(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Root of the mean squared logarithmic error of the whole batch."""
+
+def smooth_adversarial_comp_sum(
+    logits: Tensor,
+    target: Tensor,
+    adversarial_logits: Tensor,
+    *,
+    tau: float = 1.0,
+    rho: float = 1.0,
+    shift_weight: float | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Comp-sum loss of the clean scores, plus how far an attack moves the vector of margins."""
+
 def smooth_l1(
     prediction: Tensor,
     target: Tensor,
@@ -413,6 +839,19 @@ def softmax_mae(
 ) -> Tensor:
     """Absolute error between the softmax and the indicator of the target, summed over classes."""
 
+def spherical_softmax(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    epsilon: float = 0.01,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of probabilities that grow with the squared score."""
+
 def squentropy(
     logits: Tensor,
     target: Tensor,
@@ -440,6 +879,18 @@ def symmetric_cross_entropy(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy plus its reverse, in which target and prediction change places."""
+
+def taylor_softmax(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp."""
 
 def triplet_margin(
     anchor: Tensor,
@@ -473,3 +924,31 @@ def triplet_margin_with_distance(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """How much the negative lacks to a margin further away from the anchor than the positive, by any distance."""
+
+def two_hot(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    low: float = -10.0,
+    high: float = 10.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy against the target's share in the two points of a grid beside it."""
+
+def z_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    sharpness: float = 1.0,
+    threshold: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """A softplus of how far the target's score, standardised over the classes, falls short of a threshold."""

@@ -12,7 +12,7 @@ Guard = Callable[[Path], list[str]]
 
 LINES_OF_A_FILE = 300
 FILES_OF_A_FOLDER = 20
-LINES_OF_CORE = 1_200
+LINES_OF_CORE = 1_300
 EMPTY_NAMES = {"utils", "util", "misc", "common", "helpers", "helper"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import importlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ import perdita.losses  # noqa: F401 (fills the catalogue)
 from perdita.compare.spec import LossSpec
 from perdita.core import Card, InputError, build, card, cards
 from perdita.core.card import REQUIRED
-from perdita.core.catalogue import known
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Num
@@ -29,8 +27,8 @@ def resolve(losses: Any, task: str) -> tuple[LossSpec, ...]:
 
     Args:
         losses: None or "all" (every loss that applies), names and glob patterns (a list, or a string with commas),
-            configurations for `perdita.build`, criteria, ``module:loss``, a YAML or JSON file of {label: configuration},
-            or a mapping of labels to any of these.
+            configurations for `perdita.build`, criteria, ``module:loss``, a YAML or JSON file of
+            {label: configuration}, or a mapping of labels to any of these.
         task: multiclass, binary or regression.
 
     Raises:
@@ -90,25 +88,12 @@ def _specs(label: str | None, item: Any, task: str) -> list[LossSpec]:
             raise InputError("losses must be names, configurations or criteria")
     if item == "all":
         return [_spec(None, {"loss": c.name}, task) for c in cards() if fits(c, task)]
-    if ":" in item:
-        item = _import(item)
     if any(character in item for character in "*?["):
         matched = [c for c in cards() if fnmatch.fnmatch(c.name, item) and fits(c, task)]
         if not matched:
             raise InputError(f"no loss for the task {task} matches {item!r}")
         return [_spec(None, {"loss": c.name}, task) for c in matched]
     return [_spec(label, {"loss": card(item).name}, task)]
-
-
-def _import(name: str) -> str:
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"loss {name!r} cannot be imported: {error}") from error
-    if not hasattr(found, "card") or not known(found.card.name):
-        raise InputError(f"{name} is no registered loss; decorate it with @perdita.loss")
-    return str(found.card.name)
 
 
 def _spec(label: str | None, config: dict[str, Any], task: str) -> LossSpec:

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextvars import ContextVar
+from multiprocessing import get_context
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+Heard = Callable[[int], Any]  # told how much more is done, while units run
+
+POLL = 0.2  # seconds between two looks at what the workers have done
+WORTH_A_POOL = 40_000  # training steps of single models: below, starting processes costs more than it saves
+_HEARD: ContextVar[Heard | None] = ContextVar("perdita_progress", default=None)
 
 
 class Executor(Protocol):
     """Runs a pure, picklable function on many inputs."""
 
-    def run(self, function: Callable[[T], R], inputs: Sequence[T]) -> Iterator[tuple[T, R]]:
+    def run(self, function: Callable[[T], R], inputs: Sequence[T], heard: Heard) -> Iterator[tuple[T, R]]:
         """Each input with its result, in the order in which they finish."""
+
+
+def report_progress(amount: int) -> None:
+    """Say, from within a unit, that so much more of it is done."""
+    heard = _HEARD.get()
+    if heard is not None:
+        heard(amount)
 
 
 class InProcess:
     """One unit after another, here."""
 
-    def run(self, function: Callable[[T], R], inputs: Sequence[T]) -> Iterator[tuple[T, R]]:
+    def run(self, function: Callable[[T], R], inputs: Sequence[T], heard: Heard) -> Iterator[tuple[T, R]]:
         for item in inputs:
-            yield item, function(item)
+            token = _HEARD.set(heard)
+            try:
+                result = function(item)
+            finally:
+                _HEARD.reset(token)
+            yield item, result
 
 
 class ProcessPool:
@@ -31,23 +51,38 @@ class ProcessPool:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def run(self, function: Callable[[T], R], inputs: Sequence[T]) -> Iterator[tuple[T, R]]:
-        from concurrent.futures import ProcessPoolExecutor, as_completed
-        from multiprocessing import get_context
-
-        with ProcessPoolExecutor(min(self.workers, len(inputs)), mp_context=get_context("spawn")) as pool:
+    def run(self, function: Callable[[T], R], inputs: Sequence[T], heard: Heard) -> Iterator[tuple[T, R]]:
+        context = get_context("spawn")
+        counter, told = context.Value("q", 0), 0
+        workers = min(self.workers, len(inputs))
+        with ProcessPoolExecutor(workers, context, initializer=_listen, initargs=(counter,)) as pool:
             futures = {pool.submit(function, item): item for item in inputs}
             try:
-                for future in as_completed(futures):
-                    yield futures[future], future.result()
+                while futures:
+                    finished, _ = wait(futures, timeout=POLL, return_when=FIRST_COMPLETED)
+                    done = counter.value
+                    if done > told:
+                        heard(done - told)
+                        told = done
+                    for future in finished:
+                        yield futures.pop(future), future.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
-def executor(workers: int, units: int) -> Executor:
-    """The executor for so many units: ``workers`` 0 means one for each core, and one worker or unit needs no pool."""
-    wanted = (
-        workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count() or 1
-    )
+def _listen(counter: Any) -> None:
+    """In a worker: progress goes into the counter that the parent reads."""
+
+    def add(amount: int) -> None:
+        with counter.get_lock():
+            counter.value += amount
+
+    _HEARD.set(add)
+
+
+def executor(workers: int, units: int, steps: int) -> Executor:
+    """The executor for so many units and steps; ``workers`` 0 is one for each core, where a pool is worth it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = workers or (cores if steps >= WORTH_A_POOL else 1)
     return InProcess() if min(wanted, units) <= 1 else ProcessPool(wanted)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from perdita.compare.spec import Metric, Run
+from perdita.core.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,10 +95,10 @@ class Comparison:
 
     def best(self, condition: str | None = None) -> tuple[str, ...]:
         """The best loss, followed by those that cannot be told apart from it."""
-        standing = (
-            self.standings[0] if condition is None else next(s for s in self.standings if s.condition == condition)
-        )
-        return standing.best
+        asked = [standing for standing in self.standings if condition in (None, standing.condition)]
+        if not asked:
+            raise InputError(f"no condition {condition!r} was compared")
+        return asked[0].best
 
     def report(self, path: str | Path) -> Path:
         """Write the report, one HTML file, and give its path."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
+import itertools
+import json
+import math
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,9 +33,9 @@ from perdita.compare.verdict.metrics import METRICS, primary_metric
 from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
-SEEDS_TOGETHER = 5  # a unit's block of seeds: fixed, so that a unit's bits do not depend on the machine's cores
-LOSSES_TOGETHER = 32
-LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "scikit-posthocs", "polars", "optuna", "plotly")
+SEEDS_TOGETHER = 10  # in a unit; fixed, so that a unit and its bits do not depend on the machine's cores
+LOSSES_TOGETHER = 16  # in a unit, at most; the groups of a comparison are even in number, and equal in size
+LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "polars", "optuna", "plotly")
 
 
 def compare(
@@ -74,7 +79,7 @@ def compare(
         workers: processes; 0 is one for each core.
         resume: take what an earlier run of the same comparison has finished.
         out: folder of the store, the report and the tables; perdita-runs/<data>.
-        progress: called with the number of units, gives a context manager with ``advance()``.
+        progress: called with the amount of work (epochs of single models), gives a context manager with ``advance(n)``.
         command: the command line to show in the report.
 
     Returns:
@@ -83,6 +88,7 @@ def compare(
     Raises:
         InputError: bad data, an unknown loss, model, metric or condition, fewer rows than folds.
     """
+    command = command or _call(locals())
     for name, value, least in (("seeds", seeds, 1), ("folds", folds, 0), ("tune", tune, 0), ("epochs", epochs or 1, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InputError(f"{name} must be an integer >= {least}, not {value!r}")
@@ -100,32 +106,58 @@ def compare(
     primary = primary_metric(table.task, metric, conditions)
     training = _training(model, table, epochs, batch_size, learning_rate)
     first = Unit(
-        data=spec, condition=conditions[0], fold=0, folds=folds, seeds=(), losses=(), training=training, primary=primary.name,
-        fingerprint=table.fingerprint, threads=1, version=perdita.__version__, fixed_test=tune > 0,
-    )  # fmt: skip
+        data=spec,
+        condition=conditions[0],
+        fold=0,
+        folds=folds,
+        seeds=(),
+        losses=(),
+        training=training,
+        primary=primary.name,
+        fixed_test=tune > 0,
+        fingerprint=table.fingerprint,
+        threads=1,
+        version=perdita.__version__,
+    )
     units = [
         replace(first, condition=condition, fold=fold, seeds=block, losses=group)
         for condition in conditions
         for fold in range(max(folds, 1))
-        for block in _blocks(range(seeds), SEEDS_TOGETHER)
-        for group in _blocks(arms, LOSSES_TOGETHER)
+        for block in _blocks(range(seeds), math.ceil(seeds / SEEDS_TOGETHER))
+        for group in _blocks(arms, 2 * math.ceil(len(arms) / (2 * LOSSES_TOGETHER)))
     ]
     with SQLiteStore(folder / "runs.sqlite") as store:
         held = store if resume else _Fresh(store)
-        pool = InProcess() if training.model.startswith("local:") else executor(workers, len(units))
+        here = training.model.startswith("local:")  # no other process could import the model
+        pool = InProcess() if here else executor(workers, len(units), _steps(units, table.rows))
         if tune:
             units = _tuned(units, tune, primary, held)
         done = dict(_run_all(units, held, pool, progress))
         runs = tuple(run for unit in units for run in done[unit.key])
     rows, standings = analyse(runs, primary=primary, metrics=metrics, baseline=base.label, folds=folds)
     result = Comparison(
-        dataset=table.name, task=table.task, primary=primary, metrics=metrics, baseline=base.label, rows=rows, standings=standings,
-        runs=runs, conclusion=conclude(rows, standings, primary, base.label, table.name),
-        facts=_facts(table, units, seeds, folds, tune, command), report_path=folder / "report.html",
-    )  # fmt: skip
+        dataset=table.name,
+        task=table.task,
+        primary=primary,
+        metrics=metrics,
+        baseline=base.label,
+        rows=rows,
+        standings=standings,
+        runs=runs,
+        conclusion=conclude(rows, standings, primary, base.label, table.name),
+        facts=_facts(table, units, seeds, folds, tune, command),
+        report_path=folder / "report.html",
+    )
     result.report(folder / "report.html")
     result.frame.write_parquet(folder / "runs.parquet")
     return result
+
+
+def _call(given: dict[str, Any]) -> str:
+    """The call as it would be written again: what differs from the defaults."""
+    defaults = {name: p.default for name, p in inspect.signature(compare).parameters.items()}
+    shown = [f"{n}={v!r}" for n, v in given.items() if n not in ("progress", "command") and v is not defaults[n]]
+    return f"perdita.compare({', '.join(shown)})"
 
 
 def _data(data: Any, target: str | None, task: str | None, out: str | Path | None) -> tuple[DataSpec, Path]:
@@ -161,8 +193,15 @@ def _training(
     return replace(Training(model=name), **{key: value for key, value in given.items() if value is not None})
 
 
-def _blocks(items: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
-    return (tuple(items[start : start + size]) for start in range(0, len(items), size))
+def _blocks(items: Sequence[Any], number: int) -> Iterator[tuple[Any, ...]]:
+    """Cut into so many blocks, as equal as can be; fewer where there are fewer items."""
+    edges = [round(len(items) * block / number) for block in range(number + 1)]
+    return (tuple(items[start:end]) for start, end in itertools.pairwise(edges) if end > start)
+
+
+def _steps(units: Sequence[Unit], rows: int) -> int:
+    """Training steps of single models, about."""
+    return sum(unit.epochs_of_models * math.ceil(rows / (unit.training.batch_size or rows)) for unit in units)
 
 
 class _Fresh:
@@ -192,14 +231,11 @@ def _run_all(
             yield unit.key, [Run(**run) for run in found]
     if not missing:
         return
-    from contextlib import nullcontext
-
-    with progress(len(missing)) if progress is not None else nullcontext() as bar:
-        for unit, runs in pool.run(run_unit, missing):
+    work = sum(unit.epochs_of_models for unit in missing)
+    with progress(work) if progress is not None else nullcontext() as bar:
+        for unit, runs in pool.run(run_unit, missing, bar.advance if bar is not None else lambda amount: None):
             store.put(unit.key, "unit", asdict(unit), [asdict(run) for run in runs])
             yield unit.key, runs
-            if bar is not None:
-                bar.advance()
 
 
 def _tuned(units: Sequence[Unit], trials: int, primary: Metric, store: Any) -> list[Unit]:
@@ -216,11 +252,7 @@ def _tuned(units: Sequence[Unit], trials: int, primary: Metric, store: Any) -> l
     return [replace(unit, losses=chosen[unit.condition, unit.fold, unit.losses]) for unit in units]
 
 
-def _facts(
-    table: Table, units: Sequence[Unit], seeds: int, folds: int, tune: int, command: str | None
-) -> dict[str, Any]:
-    import json
-
+def _facts(table: Table, units: Sequence[Unit], seeds: int, folds: int, tune: int, command: str) -> dict[str, Any]:
     versions = {"perdita": perdita.__version__, "python": platform.python_version()}
     for library in LIBRARIES:
         try:
@@ -229,7 +261,7 @@ def _facts(
             continue
     losses = {loss.label: json.loads(loss.config) for unit in units for loss in unit.losses}
     return {
-        "command": command or "perdita.compare(…)",
+        "command": command,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "versions": versions,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",

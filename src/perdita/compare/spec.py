@@ -83,6 +83,11 @@ class Unit:
     version: str = ""  # of perdita: another version's results are not taken for this one's
 
     @property
+    def epochs_of_models(self) -> int:
+        """How much work the unit is."""
+        return len(self.seeds) * len(self.losses) * self.training.epochs
+
+    @property
     def key(self) -> str:
         """A name for this unit, the same on every machine."""
         text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))

@@ -1,7 +1,7 @@
 """Where finished units are kept: an embedded SQLite database, one committed row for each unit.
 
-A unit is written in one transaction before it is reported, so that a process killed at any moment loses at most the unit
-in flight. The two methods of `Store` are all that the rest of the comparison asks of a store.
+A unit is written in one transaction before it is reported, so that a process killed at any moment loses at most the
+unit in flight. The two methods of `Store` are all that the rest of the comparison asks of a store.
 """
 
 from __future__ import annotations

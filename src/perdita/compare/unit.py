@@ -12,6 +12,7 @@ from perdita.compare import arms
 from perdita.compare.data.prepare import Prepared, prepare
 from perdita.compare.data.splits import splits
 from perdita.compare.data.table import Table, load
+from perdita.compare.execute import report_progress
 from perdita.compare.spec import DataSpec, Run, Unit
 from perdita.compare.train import models
 from perdita.compare.train.engine import Fold, Trained, train_together
@@ -42,6 +43,7 @@ def run_unit(unit: Unit) -> list[Run]:
     units = torch.stack([torch.as_tensor(p.scale if p.scale is not None else 1.0).reshape(-1) for p in prepared])
 
     def follow(epoch: int, predict: Any) -> None:
+        report_progress(len(unit.seeds) * len(unit.losses))
         courses.append(primary_curve(unit.primary, table.task, predict("validation"), targets, units))
 
     rates = [loss.learning_rate or unit.training.learning_rate for loss in unit.losses]
@@ -56,6 +58,8 @@ def run_unit(unit: Unit) -> list[Run]:
         after_epoch=follow if unit.training.model in STACKED else None,
     )
     curves = torch.stack(courses, dim=-1) if courses else None
+    if not courses:  # a model of the user's: trained one by one, told at once
+        report_progress(unit.epochs_of_models)
     return [
         _run(unit, table, prepared[s], trained, curves, a, s, criteria[loss.label], sizes)
         for a, loss in enumerate(unit.losses)

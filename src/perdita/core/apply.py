@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from perdita.core.card import Card
-from perdita.core.domains import DOMAINS, check_finite, check_values, in_domain
+from perdita.core.domains import DOMAINS, check_finite, check_values
 from perdita.core.errors import InputError
 from perdita.core.numerics import widen
 from perdita.core.reduction import align, check_reduction, reduce
@@ -170,7 +170,8 @@ def _fill_masked(signature: Signature, inputs: dict[str, Tensor], sizes: Sizes, 
         for axis, dim in enumerate(dims):
             if dim not in returned:
                 aligned = aligned.unsqueeze(axis)
-        filled[item.name] = torch.where(aligned, tensor, DOMAINS[item.domain].fill if tensor.is_floating_point() else 0)
+        fill = DOMAINS[item.domain].fill if tensor.is_floating_point() else 0
+        filled[item.name] = tensor & aligned if tensor.dtype is torch.bool else torch.where(aligned, tensor, fill)
     return filled
 
 
@@ -193,10 +194,7 @@ def _checked(
     for item in card.signature.fields:
         if item.domain == "real" or item.name not in tensors:
             continue
-        tensor = tensors[item.name]
-        if not in_domain(item, tensor, sizes):
-            none_ignored = False
-            check_values(item, tensor, sizes, None if ignore_index is None else tensor == ignore_index)
+        none_ignored &= check_values(item, tensors[item.name], sizes, ignore_index)
     if weight is not None and isinstance(weight, Tensor) and weight.numel() and (least := weight.min().item()) < 0:
         raise InputError(f"weight must hold numbers >= 0; its smallest is {least:.6g}")
     if card.name not in _LOOKED or _DEBUG.get():

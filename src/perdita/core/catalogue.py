@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -29,9 +30,21 @@ def cards(task: str | None = None) -> Iterator[Card]:
 
 
 def card(name: str) -> Card:
-    """The card of a loss, by its name, class name or alias. Raises `InputError` with the nearest names."""
+    """The card of a loss, by its name, class name or alias, or of one's own loss as ``module:loss``.
+
+    Raises `InputError` with the nearest names, or with why the module cannot be imported.
+    """
     if name in _ALIASES:
         return _CARDS[_ALIASES[name]]
+    module, colon, attribute = name.partition(":")
+    if colon:
+        try:
+            found = getattr(getattr(importlib.import_module(module), attribute), "card", None)
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"loss {name!r} cannot be imported: {error}") from error
+        if isinstance(found, Card):
+            return found
+        raise InputError(f"{name} is no registered loss; decorate it with @perdita.loss")
     raise InputError(f"unknown loss {name!r}{nearest(name, _ALIASES)}")
 
 

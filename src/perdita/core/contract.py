@@ -119,8 +119,9 @@ def public_signature(card: Card) -> inspect.Signature:
     """The signature that a user sees: the loss's own arguments, then the contract's."""
     own = [p for p in inspect.signature(card.per_example).parameters.values() if p.name not in (*CONTRACT, "self")]
     shared = {
-        "weight": ("Tensor | None", None), "mask": ("Tensor | None", None), "ignore_index": ("int | None", card.ignore_index),
-        "reduction": ("str", card.reduction), "normalizer": ("float | Tensor | None", None),
+        "weight": ("Tensor | None", None), "mask": ("Tensor | None", None),
+        "ignore_index": ("int | None", card.ignore_index), "reduction": ("str", card.reduction),
+        "normalizer": ("float | Tensor | None", None),
     }  # fmt: skip
     extra = [
         inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -42,38 +42,28 @@ DOMAINS: dict[str, Domain] = {
 }
 
 
-def in_domain(field: Field, tensor: Tensor, sizes: Sizes) -> bool:
-    """Whether every number lies in the field's domain; one pass, and for labels nothing but their extremes."""
+def check_values(field: Field, tensor: Tensor, sizes: Sizes, ignore_index: int | None) -> bool:
+    """Raise `InputError` for the first number outside the field's domain; False where ignored labels are outside."""
     if tensor.dtype is torch.bool or tensor.numel() == 0:
         return True
+    phrase = DOMAINS[field.domain].phrase
     if field.domain == "labels" and not tensor.dtype.is_floating_point:
         low, high = torch.aminmax(tensor)
-        return low.item() >= 0 and ("c" not in sizes or high.item() < sizes["c"])
-    outside = _domain(field).outside
-    return outside is None or not outside(tensor).any().item()
-
-
-def check_values(field: Field, tensor: Tensor, sizes: Sizes, ignored: Tensor | None) -> None:
-    """Raise `InputError` for the first number outside the field's domain; places in ``ignored`` are let be."""
-    if field.domain == "labels" and not tensor.dtype.is_floating_point:
-        classes = sizes.get("c")
-        bad = (tensor < 0) if classes is None else (tensor < 0) | (tensor >= classes)
-        phrase = "class indices >= 0" if classes is None else f"class indices from 0 to {classes - 1}"
+        classes = sizes.get("c", high.item() + 1)
+        if low.item() >= 0 and high.item() < classes:
+            return True
+        bad = ((tensor < 0) | (tensor >= classes)) & (True if ignore_index is None else tensor != ignore_index)
+        phrase = f"class indices from 0 to {classes - 1}" if "c" in sizes else "class indices >= 0"
         phrase += " (to leave items out, pass mask or ignore_index)"
     else:
-        outside = _domain(field).outside
-        assert outside is not None
-        bad = outside(tensor)
-        phrase = _domain(field).phrase
-    if ignored is not None and ignored.shape == bad.shape:
-        bad = bad & ~ignored
-    if bad.any():
-        index = tuple(bad.nonzero()[0].tolist())
-        raise InputError(f"{field.name} must hold {phrase}; {field.name}{list(index)} = {tensor[index].item():.6g}")
-
-
-def _domain(field: Field) -> Domain:
-    return DOMAINS["simplex" if field.domain == "labels" else field.domain]  # floating labels are soft targets
+        domain = DOMAINS["simplex" if field.domain == "labels" else field.domain]  # floating labels are soft targets
+        if domain.outside is None:
+            return True
+        bad, phrase = domain.outside(tensor), domain.phrase
+    if not bad.any():
+        return field.domain != "labels"
+    index = tuple(bad.nonzero()[0].tolist())
+    raise InputError(f"{field.name} must hold {phrase}; {field.name}{list(index)} = {tensor[index].item():.6g}")
 
 
 def check_finite(name: str, tensor: Tensor) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -53,14 +52,6 @@ def as_distribution(
     """Class indices or soft targets as probabilities, smoothed towards uniform: (1 - s) t + s / c."""
     probs = target.to(like.dtype) if target.dtype.is_floating_point else one_hot(target, like)
     return probs if smoothing == 0.0 else probs * (1 - smoothing) + smoothing / like.shape[1]
-
-
-def log1mexp(x: Tensor) -> Tensor:
-    """log(1 - exp(x)) for x <= 0, without cancellation near 0 nor underflow far from it."""
-    small = x > -math.log(2)
-    near = torch.log(-torch.expm1(torch.where(small, x, -1.0)))
-    far = torch.log1p(-torch.exp(torch.where(small, -1.0, x)))
-    return torch.where(small, near, far)
 
 
 def safe_norm(x: Float[Tensor, "*n d"], dim: int = -1, keepdim: bool = False) -> Float[Tensor, "*n"]:

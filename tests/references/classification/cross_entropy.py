@@ -26,7 +26,7 @@ def cross_entropy(logits, target, class_weight=None, class_mask=None, label_smoo
         scores = log_softmax(rows[place], allowed[place])
         for k in range(classes):
             share = target[place][k] if soft else float(target[place] == k)
-            share = (1 - label_smoothing) * share + label_smoothing / classes
+            share = (1 - label_smoothing) * share + label_smoothing * allowed[place][k] / allowed[place].sum()
             if share:
                 values[place] -= weight[k] * share * scores[k]
         if not soft:

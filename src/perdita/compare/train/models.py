@@ -1,8 +1,9 @@
-"""Stock models for comparisons: small, deterministic, and free of layers that cannot be stacked (batch norm, dropout)."""
+"""Stock models for comparisons: small, deterministic, without layers that cannot be stacked (batch norm, dropout)."""
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def mlp(shape: tuple[int, ...], outputs: int, hidden: tuple[int, ...] = (128,)) 
     """Fully connected with ReLU: features → hidden … → outputs."""
     widths = [torch.Size(shape).numel(), *hidden]
     layers: list[nn.Module] = [nn.Flatten()]
-    for narrow, wide in zip(widths, widths[1:], strict=False):
+    for narrow, wide in itertools.pairwise(widths):
         layers += [nn.Linear(narrow, wide), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 

@@ -46,7 +46,7 @@ def analyse(
 
     The paired test compares two losses on the same folds and seeds. It is the corrected resampled t-test for folds and
     for seeds alike, since seeds that draw their own split of one data set are no more independent than folds are (see
-    `perdita.compare.verdict.significance`); intervals widen by the same correction. Wilcoxon's test and the sign-flip test are
+    `perdita.compare.verdict.significance`); intervals widen alike. Wilcoxon's test and the sign-flip test are
     there as a second opinion that assumes no normal distribution, but takes the runs for independent.
 
     Holm's correction is made over the comparisons of one condition: those with the baseline for `Row.p_value`, all

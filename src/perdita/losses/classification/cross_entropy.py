@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 
 from perdita.core import Range, Traits, loss
-from perdita.core.numerics import mask_classes
+from perdita.core.numerics import as_distribution, mask_classes
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -36,7 +36,8 @@ def cross_entropy(
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy between the softmax of the logits and class indices or soft targets.
 
-    With p = softmax(logits) over dimension 1 and the smoothed target t' = (1 - label_smoothing) t + label_smoothing / c:
+    With p = softmax(logits) over dimension 1 and the smoothed target
+    t' = (1 - label_smoothing) t + label_smoothing / c, where c counts the classes that class_mask leaves:
 
     .. math:: \ell = -\sum_k w_k\, t'_k \log p_k, \qquad w = \text{class\_weight} \text{ or } 1
 
@@ -46,7 +47,7 @@ def cross_entropy(
     Args:
         logits: (n, c, *d) unnormalised scores.
         target: (n, *d) class indices, or (n, c, *d) probabilities.
-        class_weight: (c,) weight of each class; smoothing is applied to the target first, the weight to each class after.
+        class_weight: (c,) weight of each class, applied to each class's term of the smoothed target.
         class_mask: (c,) or (n, c, *d); False takes a class out of the softmax.
         label_smoothing: in [0, 1].
 
@@ -62,17 +63,19 @@ def cross_entropy(
         0.23954...
 
     Source:
-        Equal to torch.nn.functional.cross_entropy. Label smoothing: Szegedy et al., CVPR 2016, arXiv 1512.00567, section 7.
+        Equal to torch.nn.functional.cross_entropy. Label smoothing: Szegedy et al., CVPR 2016, arXiv 1512.00567,
+        section 7.
     """
+    labels = None if target.is_floating_point() else target.long()
+    wanted = target if labels is None else labels
     if class_mask is not None:
-        full = class_mask if class_mask.ndim > 1 else class_mask.view((1, -1) + (1,) * (logits.ndim - 2))
-        logits = mask_classes(logits, full)
-    indices = not target.is_floating_point()
-    values = F.cross_entropy(
-        logits,
-        target.long() if indices else target,
-        weight=class_weight,
-        reduction=reduction if class_weight is None or not indices else "none",
-        label_smoothing=label_smoothing,
-    )
-    return values if class_weight is None or not indices else (values, class_weight[target.long()])
+        allowed = class_mask if class_mask.ndim > 1 else class_mask.view((1, -1) + (1,) * (logits.ndim - 2))
+        logits = mask_classes(logits, allowed)
+        if label_smoothing > 0:  # towards uniform over the classes that are left
+            allowed = allowed.expand_as(logits).to(logits.dtype)
+            uniform = allowed / allowed.sum(1, keepdim=True).clamp(min=1)
+            wanted = (1 - label_smoothing) * as_distribution(target, logits) + label_smoothing * uniform
+            label_smoothing = 0.0
+    fused = reduction if class_weight is None or labels is None else "none"
+    values = F.cross_entropy(logits, wanted, weight=class_weight, reduction=fused, label_smoothing=label_smoothing)
+    return values if class_weight is None or labels is None else (values, class_weight[labels])

@@ -1,0 +1,1 @@
+"""Losses of forecasts: errors as shares of the series, logarithmic errors, roots over the whole batch."""

@@ -1,0 +1,1 @@
+"""Losses for classes that occur unequally often."""

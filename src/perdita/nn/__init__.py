@@ -1,0 +1,1 @@
+"""Layers and models that papers bring."""

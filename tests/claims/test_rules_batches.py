@@ -1,0 +1,68 @@
+"""The rules of the claims about losses over batches, bags and draws."""
+
+import pytest
+
+from perdita.claims.calibration import rankmixup
+from perdita.claims.distribution import proper_discrete
+from perdita.claims.harness import Evidence
+from perdita.claims.imbalance import anyloss
+
+
+def evidence(effect=0.01, n=5, **details):
+    return Evidence(effect, (effect - 0.01, effect + 0.01), 0.5, 0.5 + effect, n, details)
+
+
+def _wins(*counts):
+    return {"one": {"f_score": 5, "g_mean": 5}, "two": dict(zip(("f_score", "g_mean"), counts, strict=True))}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (evidence(wins=_wins(4, 5)), "holds"),
+        (evidence(wins=_wins(3, 5)), "inconclusive"),
+        (evidence(wins=_wins(5, 2)), "does not hold"),
+        (evidence(effect=0.0, wins=_wins(5, 5)), "does not hold"),
+        (evidence(effect=float("nan"), wins=_wins(5, 5)), "inconclusive"),
+        (evidence(n=4, wins=_wins(4, 4)), "inconclusive"),
+    ],
+)
+def test_the_rule_of_anyloss(found, verdict):
+    assert anyloss.verdict(found) == verdict
+
+
+def _least(unbiased=0.0, plug_in=-0.2, worst=2.0, n=5):
+    return evidence(n=n, least_at={"unbiased": unbiased, "plug_in": plug_in}, errors=[0.1, -worst])
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (_least(), "holds"),
+        (_least(worst=3.5), "inconclusive"),
+        (_least(worst=5.5), "does not hold"),
+        (_least(unbiased=0.2), "does not hold"),
+        (_least(plug_in=0.0), "inconclusive"),
+        (_least(n=4), "inconclusive"),
+    ],
+)
+def test_the_rule_of_proper_discrete(found, verdict):
+    assert proper_discrete.verdict(found) == verdict
+
+
+def _ranked(effect=-0.02, lower=5, ours=0.01, plain=0.02, n=5):
+    return evidence(effect, n, lower_than_mixup=lower, means={"ndcg": {"ece": ours}, "cross_entropy": {"ece": plain}})
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (_ranked(), "holds"),
+        (_ranked(lower=4), "inconclusive"),
+        (_ranked(ours=0.03), "inconclusive"),
+        (_ranked(effect=0.0), "does not hold"),
+        (_ranked(n=4, lower=4), "inconclusive"),
+    ],
+)
+def test_the_rule_of_rankmixup(found, verdict):
+    assert rankmixup.verdict(found) == verdict

@@ -1,0 +1,101 @@
+"""Adapters for losses over whole batches, bags and draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import perdita.functional as P
+from perdita.losses.calibration.correctness import correctness
+from perdita.losses.distribution.sampled import outcome_counts, power_distance, sequential_cross_entropy
+from perdita.nn.temperature import consistency_features
+from tests.golden.adapters import adapter
+from tests.golden.reader import Reader
+
+METRICS = {
+    "fbeta": "f_score",
+    "f1": "f_score",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced_accuracy",
+    "gmean": "g_mean",
+}
+
+
+@adapter("anyloss")
+def anyloss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    logits, target = read.tensor("input_logits"), read.constant("target")
+    if read.has("input_prob"):  # the same, seen through the sigmoid
+        torch.testing.assert_close(logits.detach().sigmoid(), read.constant("input_prob"), rtol=1e-12, atol=0.0)
+    metric = METRICS[read.param("metric", "f1", among=tuple(METRICS))]
+    loss = P.any_loss(
+        logits, target, metric=metric, beta=read.param("beta", 1.0), steepness=float(read.param("L", 73.0))
+    )
+    read.done()
+    return {"loss": loss, **read.gradients(loss)}
+
+
+@adapter("proper-discrete")
+def proper_discrete(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    if read.param("kind", "polynomial", among=("polynomial", "sequential_cross_entropy")) != "polynomial":
+        return replayed(read)
+    categories = read.param("num_categories")
+    model, target = (outcome_counts(read.constant(f"{whose}_samples"), categories) for whose in ("model", "target"))
+    read.done()
+    return {
+        "squared_l2_unbiased": power_distance(model, target),
+        "squared_l2_loss_without_target_term": power_distance(model, target, include_target=False),
+        "l4_unbiased": None if model.sum() < 4 else power_distance(model, target, power=4),
+    }
+
+
+def replayed(read: Reader) -> dict[str, Any]:
+    """The waiting times of recorded draws, and what they estimate."""
+    target, rows = read.constant("target_samples"), read.value("model_draws_until_hit")
+    log_probs = read.constant("p").log()
+    read.done()
+    recorded = [iter(row) for row in rows]
+    found = sequential_cross_entropy(lambda index: torch.tensor([next(recorded[i]) for i in index.tolist()]), target)
+    assert found.hit.all()
+    expected = P.nll(log_probs.expand(len(target), -1), target, reduction="none")
+    return {"loss_none": found.values, "loss": found.values.mean(), "expected_value_none": expected}
+
+
+@adapter("rankmixup")
+def rankmixup(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    logits, target = read.tensor("input"), read.constant("target")
+    mixtures = read.param("num_mixup")
+    assert len(read.value("lam")) == mixtures  # the shares themselves play no part
+    kind = {"mrl": "margin", "mndcg": "ndcg"}[read.param("kind", among=("mrl", "mndcg"))]
+    # mixtures below each other become a last dimension
+    mixed, mixed_target = (
+        tensor.unflatten(0, (mixtures, len(target))).permute(1, 2, 0)
+        for tensor in (read.tensor("mixup_input"), read.constant("mixup_target"))
+    )
+    alpha, margin = read.param("alpha"), read.param("margin")
+    read.done()
+    loss = P.rank_mixup(logits, target, mixed, mixed_target, kind=kind, ranking_weight=alpha, margin=margin)
+    ranking = P.mixup_ndcg(logits, mixed, mixed_target)
+    if kind == "margin":
+        ranking = P.mixup_margin(logits, mixed, mixed_target, margin=margin)
+    entropy = P.cross_entropy(logits, target)
+    return {"loss": loss, "loss_ce": entropy, "loss_rank": ranking, **read.gradients(loss)}
+
+
+@adapter("calibration-correctness")
+def calibration_correctness(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    logits = read.constant("logits")
+    if read.param("kind", "loss", among=("loss", "features")) == "features":
+        transformed, top = read.constant("logits_transformed"), read.param("k")
+        read.done()
+        return {"features": consistency_features(logits, transformed.transpose(0, 1), top=top)}
+    target, temperature = read.constant("target"), read.tensor("temperature")
+    balanced = read.param("balanced", False, among=(True, False))
+    read.done()
+    criterion = P.balanced_correctness_aware if balanced else P.correctness_aware
+    loss = criterion(logits, target, temperature=temperature)
+    return {"loss": loss, "correct": correctness(logits, target), **read.gradients(loss)}

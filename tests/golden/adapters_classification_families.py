@@ -1,0 +1,118 @@
+"""Adapters for the comp-sum, spherical, label-robust and Legendre families."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import perdita
+import perdita.functional as P
+from perdita.nn.factored_output import FactoredSphericalLinear
+from perdita.theory.consistency import comp_sum_conditional_minimum, comp_sum_transform
+from tests.golden.adapters import adapter
+from tests.golden.adapters_classification import REDUCTIONS
+from tests.golden.reader import Reader
+
+COMP_SUM_KINDS = ("comp_sum", "smooth_adversarial")
+
+
+@adapter("comp-sum")
+def comp_sum(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    if read.has("taus"):
+        beta, probabilities, taus = read.constant("beta"), read.constant("p"), read.param("taus")
+        classes = read.param("num_classes")
+        read.done()
+        return {
+            "T": [comp_sum_transform(beta, tau, classes).tolist() for tau in taus],
+            "C_star": [comp_sum_conditional_minimum(probabilities, tau).tolist() for tau in taus],
+        }
+    logits, target = read.tensor("input"), read.constant("target")
+    tau, reduction = float(read.param("tau", 1.0)), read.param("reduction", "mean", among=REDUCTIONS)
+    if read.param("kind", "comp_sum", among=COMP_SUM_KINDS) == "smooth_adversarial":
+        attacked, rho, nu = read.tensor("input_adv"), read.param("rho", 1.0), read.param("nu", 1.0)
+        options = {"tau": tau, "rho": rho, "shift_weight": None if nu == "bound" else nu}
+        read.done()
+        values = P.smooth_adversarial_comp_sum(logits, target, attacked, reduction="none", **options)
+    else:
+        read.done()
+        values = P.comp_sum(logits, target, tau=tau, reduction="none")
+    forms = {"none": values, "sum": values.sum(), "mean": values.mean()}
+    loss = forms[reduction]
+    return {"loss": loss, **{f"loss_{form}": value for form, value in forms.items()}, **read.gradients(loss)}
+
+
+@adapter("z-loss")
+def z_loss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    kind = read.param("kind", "z_loss", among=("z_loss", "factored_spherical_sgd"))
+    options = {"sharpness": read.param("a", 1.0), "threshold": read.param("b", 0.0)}
+    if kind == "factored_spherical_sgd":
+        return factored_steps(read, options)
+    logits, target = read.tensor("input"), read.constant("target")
+    reduction = read.param("reduction", "mean", among=REDUCTIONS)
+    read.done()
+    forms = {form: P.z_loss(logits, target, reduction=form, **options) for form in REDUCTIONS}
+    loss = forms[reduction]
+    return {"loss": loss, **{f"loss_{form}": value for form, value in forms.items()}, **read.gradients(loss)}
+
+
+def factored_steps(read: Reader, options: dict[str, float]) -> dict[str, Any]:
+    """Gradient descent on the factored layer, one step for each batch; the loss is summed over the batch."""
+    weight = read.constant("weight")
+    layer = FactoredSphericalLinear(weight.shape[1], weight.shape[0], options=options, weight=weight)
+    batches = zip(read.value("hidden_steps"), read.value("target_steps"), strict=True)
+    rate = read.param("lr")
+    read.param("reduction", "sum", among=("sum",))
+    read.done()
+    found: dict[str, Any] = {"loss_steps": [], "grad_hidden_steps": [], "stats_a_q_s_steps": []}
+    for vectors, labels in batches:
+        hidden = torch.tensor(vectors, dtype=torch.float64, requires_grad=True)
+        target = torch.tensor(labels)
+        score, total, square = layer.sums(hidden.detach(), target)
+        loss = layer(hidden, target).sum()
+        loss.backward()
+        layer.step(rate)
+        found["loss_steps"].append(loss.item())
+        found["grad_hidden_steps"].append(hidden.grad.tolist())
+        found["stats_a_q_s_steps"].append(torch.stack([score, square, total], 1).tolist())
+    return {**found, "weight_after": layer.dense_weight()}
+
+
+@adapter("ldr")
+def ldr(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    kind, margin = read.param("kind", among=("ldr_kl", "aldr_kl")), read.param("margin", 0.1)
+    if kind == "aldr_kl":
+        return aldr_steps(read, margin)
+    logits, target = read.tensor("input"), read.constant("target")
+    temperature = read.param("lambda_", 1.0)
+    read.done()
+    found = {}
+    for name, normalize in (("plain", None), ("softplus_normalised", "softplus")):
+        loss = P.ldr_kl(logits, target, temperature=temperature, margin=margin, normalize=normalize)
+        found |= {f"loss_{name}": loss, **read.gradients(loss, f"_{name}")}
+    return found
+
+
+def aldr_steps(read: Reader, margin: float) -> dict[str, Any]:
+    """Each step first moves the temperature of every example, then evaluates the loss."""
+    steps, target = read.value("input_steps"), read.constant("target")
+    read.param("normalise", "l1_mean", among=("l1_mean",))
+    normalize = "softplus" if read.param("softplus", False, among=(True, False)) else "l1"
+    temperature, alpha = read.param("lambda0", 10.0), read.param("alpha", 2.0)
+    read.done()
+    options = {"temperature": temperature, "alpha": alpha, "margin": margin, "normalize": normalize}
+    criterion = perdita.AldrKl(examples=len(target), **options).double()
+    index = torch.arange(len(target))
+    found: dict[str, Any] = {"loss_steps": [], "grad_input_steps": [], "lambda_after_steps": []}
+    for rows in steps:
+        logits = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
+        loss = criterion(logits, target, index)
+        loss.backward()
+        criterion.remember(logits, index)
+        found["loss_steps"].append(loss.item())
+        found["grad_input_steps"].append(logits.grad.tolist())
+        found["lambda_after_steps"].append(criterion.temperatures.tolist())
+    return found

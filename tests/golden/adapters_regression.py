@@ -1,0 +1,113 @@
+"""Adapters for losses/forecasting, losses/regression and losses/value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import perdita.functional as P
+from perdita.losses.value.entropic import entropic_certainty_equivalent
+from perdita.losses.value.histogram import bellman_atoms, bin_centers, histogram_mean, hl_gauss_targets, project
+from tests.golden.adapters import adapter
+from tests.golden.reader import Reader, UnreadError
+
+
+@adapter("timeseries-survey")
+def timeseries_survey(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """All 14 losses of one pair; ``*_code`` and ``nrmse_std_pred`` are the variants of the released code."""
+    read = Reader(inputs, params)
+    prediction, target = read.tensor("input"), read.constant("target")
+    delta, level = read.param("delta", 1.0), read.param("q", 0.5)
+    read.done()
+    pair = (prediction, target)
+    found = {
+        "mae": P.l1(*pair),
+        "mse": P.mse(*pair),
+        "mbe": P.mean_bias_error(*pair),
+        "rae": P.relative_absolute_error(*pair),
+        "rse": P.relative_squared_error(*pair),
+        "mape": P.mape(*pair),
+        "rmse": P.rmse(*pair),
+        "nrmse_mean": P.normalized_rmse(*pair, scale="mean"),
+        "nrmse_range": P.normalized_rmse(*pair, scale="range"),
+        "nrmse_std": P.normalized_rmse(*pair, scale="std"),
+        "nrmse_std_pred": P.normalized_rmse(*pair, scale="prediction_std"),
+        "rrmse": P.relative_rmse(*pair),
+        "rrmse_code": P.relative_rmse(*pair, averaged=False),
+        "huber": P.huber(*pair, delta=delta),
+        "log_cosh": P.log_cosh(*pair),
+        "quantile": P.quantile(*pair, level=level),
+        "msle": P.msle(*pair),
+        "rmsle": P.rmsle(*pair),
+    }
+    gradients = {f"grad_input_{name}": read.gradients(value)["grad_input"] for name, value in found.items()}
+    return {**found, **gradients}
+
+
+@adapter("hl-gauss")
+def hl_gauss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """HL-Gauss with two-hot on the centres of its bins, or the backup of C51 where there is a reward."""
+    read = Reader(inputs, params)
+    logits = read.tensor("input")
+    low, high = read.param("v_min"), read.param("v_max")
+    if read.has("reward"):
+        return c51(read, logits, low, high)
+    target, bins = read.constant("target"), read.param("num_bins")
+    sigma, ratio = read.param("sigma"), read.param("sigma_to_bin_ratio", 0.75)
+    read.param("clamp_to_range", among=(False, True))
+    read.done()
+    if abs(sigma - ratio * (high - low) / bins) > 1e-12 or target.min() < low or target.max() > high:
+        raise UnreadError("sigma is no multiple of the width of a bin, or a target lies outside of the support")
+    support = {"low": low, "high": high}
+    first = (0, 2, 1) if logits.ndim == 3 else (0, 1)  # the vectors hold the bins last
+    last = first  # exchanging two dimensions undoes itself
+    scores = logits.permute(first)
+    probs = hl_gauss_targets(target, bins, sigma_ratio=ratio, **support)
+    centers = bin_centers(low, high, bins, target)
+    inner = {"low": centers[0].item(), "high": centers[-1].item()}
+    two_hot = project(target.unsqueeze(1), torch.ones_like(target).unsqueeze(1), bins, **inner)
+    loss = P.hl_gauss(scores, target, sigma_ratio=ratio, **support)
+    return {
+        "loss": loss,
+        "target_probs": probs.permute(last),
+        "decoded_value": histogram_mean(scores, centers),
+        "decoded_target": histogram_mean(probs.log(), centers),
+        "two_hot_probs": two_hot.permute(last),
+        "two_hot_loss": P.two_hot(scores, target, **inner),
+        **read.gradients(loss),
+    }
+
+
+def c51(read: Reader, logits: torch.Tensor, low: float, high: float) -> dict[str, Any]:
+    """One distributional backup."""
+    next_probs, reward, done = read.constant("next_probs"), read.constant("reward"), read.constant("done")
+    atoms, discount = read.param("num_atoms"), read.param("gamma")
+    read.done()
+    places = bellman_atoms(reward, discount * (1 - done), atoms, low=low, high=high)
+    loss = P.categorical_projection(logits, next_probs, places, low=low, high=high)
+    probs = project(places, next_probs, logits.shape[1], low=low, high=high)
+    return {"loss": loss, "target_probs": probs, **read.gradients(loss)}
+
+
+@adapter("itakura-saito")
+def itakura_saito(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """The loss and its two baselines, and the certainty equivalent of the targets."""
+    read = Reader(inputs, params)
+    prediction, target = read.tensor("input"), read.constant("target")
+    aversion = read.param("alpha")
+    reduction = read.param("reduction", "mean", among=("mean", "sum", "none"))
+    read.done()
+    losses = {
+        "loss": P.itakura_saito(prediction, target, risk_aversion=aversion, reduction=reduction),
+        "emse": P.entropic_mse(prediction, target, risk_aversion=aversion, reduction=reduction),
+        "softplus": P.entropic_softplus(prediction, target, risk_aversion=aversion, reduction=reduction),
+    }
+    gradients = {name: read.gradients(value)["grad_input"] for name, value in losses.items()}
+    return {
+        **losses,
+        "grad_input": gradients["loss"],
+        "grad_emse": gradients["emse"],
+        "grad_softplus": gradients["softplus"],
+        "entropic_certainty_equivalent": entropic_certainty_equivalent(target, aversion),
+    }

@@ -1,0 +1,1 @@
+"""References of the losses for unequal classes."""
