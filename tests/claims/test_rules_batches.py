@@ -2,7 +2,8 @@
 
 import pytest
 
-from perdita.claims.calibration import rankmixup
+from perdita.claims.calibration import calibration_correctness, rankmixup
+from perdita.claims.classification import aggregate_responses
 from perdita.claims.distribution import proper_discrete
 from perdita.claims.harness import Evidence
 from perdita.claims.imbalance import anyloss
@@ -66,3 +67,54 @@ def _ranked(effect=-0.02, lower=5, ours=0.01, plain=0.02, n=5):
 )
 def test_the_rule_of_rankmixup(found, verdict):
     assert rankmixup.verdict(found) == verdict
+
+
+def _calibrated(brier=(0.1, 0.1), ece=0.05, n=5):
+    means = {
+        setting: {
+            "aware": {"brier": own, "ece": ece},
+            "none": {"brier": 0.2, "ece": 0.1},
+            "scaling": {"brier": 0.1, "ece": 0.06},
+        }
+        for setting, own in zip(("in", "out"), brier, strict=True)
+    }
+    return evidence(n=n, means=means)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (_calibrated(), "holds"),
+        (_calibrated(ece=0.07), "inconclusive"),
+        (_calibrated(brier=(0.1, 0.2)), "does not hold"),
+        (_calibrated(brier=(0.3, 0.1)), "does not hold"),
+        (_calibrated(n=4), "inconclusive"),
+    ],
+)
+def test_the_rule_of_calibration_correctness(found, verdict):
+    assert calibration_correctness.verdict(found) == verdict
+
+
+def _interior(gains=(0.1, 0.2, 0.3), calm=(0.0, 0.1), noisy=(0.1, 0.2), effect=-0.1, n=20):
+    return evidence(
+        effect,
+        n,
+        gains=dict(zip("248", gains, strict=True)),
+        best_weight={"noise 0.3": list(calm), "noise 1": list(noisy)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (_interior(), "holds"),
+        (_interior(gains=(0.04, 0.2, 0.3)), "inconclusive"),
+        (_interior(gains=(0.0, 0.2, 0.3)), "does not hold"),
+        (_interior(effect=0.1), "does not hold"),
+        (_interior(noisy=(0.0, 0.1)), "inconclusive"),
+        (_interior(calm=(0.2, 0.1)), "inconclusive"),
+        (_interior(n=4), "inconclusive"),
+    ],
+)
+def test_the_rule_of_aggregate_responses(found, verdict):
+    assert aggregate_responses.verdict(found) == verdict

@@ -8,6 +8,7 @@ import torch
 
 import perdita.functional as P
 from perdita.losses.calibration.correctness import correctness
+from perdita.losses.classification.bag_responses import fit_linear_aggregate, stack_bags
 from perdita.losses.distribution.sampled import outcome_counts, power_distance, sequential_cross_entropy
 from perdita.nn.temperature import consistency_features
 from tests.golden.adapters import adapter
@@ -99,3 +100,24 @@ def calibration_correctness(inputs: dict[str, Any], params: dict[str, Any]) -> d
     criterion = P.balanced_correctness_aware if balanced else P.correctness_aware
     loss = criterion(logits, target, temperature=temperature)
     return {"loss": loss, "correct": correctness(logits, target), **read.gradients(loss)}
+
+
+@adapter("aggregate-responses")
+def aggregate_responses(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    index, target, rho = read.constant("bag_index"), read.constant("bag_target"), read.param("rho")
+    if read.has("X"):
+        features = read.constant("X")
+        read.done()
+        return {"theta_hat": fit_linear_aggregate(features, index, target, instance_weight=rho)}
+    outputs = read.tensor("input")
+    pointwise = read.param("pointwise", "mse", among=("mse", "bce"))
+    read.param("bag_average", None, among=(None, "mean over bags of (mean over members)"))
+    read.done()
+    stacked, members = stack_bags(outputs, index, len(target))
+    criterion = {"mse": P.bag_squared_error, "bce": P.bag_binary_cross_entropy}[pointwise]
+    loss, bag, instance = (
+        criterion(stacked, target, instance_weight=weight, members=members) for weight in (rho, 0.0, 1.0)
+    )
+    found = {"loss": loss, "bag_loss": bag, "instance_loss": instance, **read.gradients(loss)}
+    return found | ({"within_bag_variance": instance - bag} if pointwise == "mse" else {})

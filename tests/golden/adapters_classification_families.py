@@ -116,3 +116,55 @@ def aldr_steps(read: Reader, margin: float) -> dict[str, Any]:
         found["grad_input_steps"].append(logits.grad.tolist())
         found["lambda_after_steps"].append(criterion.temperatures.tolist())
     return found
+
+
+OFFICIAL = {  # name in the official module tree → name here; {} is the number of the layer
+    "icnn.Wzs": ("net.enter", "net.keep"),
+    "icnn.Wxs": "net.direct",
+    "icnn.Wx2s": "net.augment",
+    "icnn.actnorms": "net.norms",
+    "w1": "net_weight",
+    "w0": "square_weight",
+}
+
+
+def own_name(official: str) -> str:
+    """``cpflows.0.icnn.Wzs.2.weight`` → ``blocks.0.net.keep.1.weight``."""
+    _, block, *rest = official.split(".")
+    if len(rest) == 1:
+        return f"blocks.{block}.{OFFICIAL[rest[0]]}"
+    kind, number, leaf = ".".join(rest[:2]), int(rest[2]), {"b": "bias", "logs": "log_gain"}.get(rest[3], rest[3])
+    if kind == "icnn.Wzs":
+        enter, keep = OFFICIAL[kind]
+        return f"blocks.{block}.{enter}.{leaf}" if number == 0 else f"blocks.{block}.{keep}.{number - 1}.{leaf}"
+    return f"blocks.{block}.{OFFICIAL[kind]}.{number}.{leaf}"
+
+
+@adapter("legendretron")
+def legendretron(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    scores, target, state = read.tensor("input"), read.constant("target"), read.value("state_dict")
+    classes, blocks = read.param("num_classes"), read.param("n_blocks", 2)
+    sizes = {"hidden": read.param("dim_hidden", 2), "depth": read.param("depth", 4)}
+    read.param("actnorm_initialised", True, among=(True,))
+    read.done()
+    criterion = perdita.LegendreLoss(classes=classes, blocks=blocks, **sizes).double()
+    own = criterion.link.state_dict()
+    given = {own_name(name): torch.tensor(value, dtype=torch.float64) for name, value in state.items()}
+    criterion.link.load_state_dict({name: value.reshape(own[name].shape) for name, value in given.items()})
+    loss = criterion(torch.nn.functional.pad(scores, (0, 1)), target)
+    parameters = dict(criterion.link.named_parameters())
+    gradients = dict(zip(parameters, torch.autograd.grad(loss, parameters.values(), retain_graph=True), strict=True))
+    shapes = {name: torch.tensor(value).shape for name, value in state.items()}
+    return {
+        "link_output": criterion.link.transform(scores),
+        "log_prob": criterion.link(scores),
+        "potential_block0": criterion.link.blocks[0].potential(scores),
+        "loss": loss,
+        "grad_params": {
+            name: gradients[own_name(name)].reshape(shape)
+            for name, shape in shapes.items()
+            if own_name(name) in gradients
+        },
+        **read.gradients(loss),
+    }

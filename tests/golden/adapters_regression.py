@@ -7,8 +7,11 @@ from typing import Any
 import torch
 
 import perdita.functional as P
+from perdita.losses.imbalance.label_density import density_importance, label_density
+from perdita.losses.regression.with_classification import bin_targets
 from perdita.losses.value.entropic import entropic_certainty_equivalent
 from perdita.losses.value.histogram import bellman_atoms, bin_centers, histogram_mean, hl_gauss_targets, project
+from perdita.training.stratified_batches import strata
 from tests.golden.adapters import adapter
 from tests.golden.reader import Reader, UnreadError
 
@@ -111,3 +114,63 @@ def itakura_saito(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, A
         "grad_softplus": gradients["softplus"],
         "entropic_certainty_equivalent": entropic_certainty_equivalent(target, aversion),
     }
+
+
+@adapter("classification-helps-regression")
+def classification_helps_regression(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """The sum of both terms, each of them, and the labels that the edges give where no label is left out."""
+    read = Reader(inputs, params)
+    prediction, logits = read.tensor("pred_reg"), read.tensor("pred_cls")
+    target, edges, labels = read.constant("target"), read.constant("bin_edges"), read.constant("label")
+    weight = read.param("reg_weight")
+    read.param("ignore_index", among=(-1,))
+    read.done()
+    if not torch.equal(bin_targets(target, edges).masked_fill(labels < 0, -1), labels):
+        raise UnreadError("the labels are not those of the edges")
+    heads = (prediction.squeeze(1), target, logits, labels)
+    loss = P.regression_with_classification(*heads, regression_weight=weight)
+    return {
+        "loss": loss,
+        "loss_reg": P.mse(prediction.squeeze(1), target),
+        "loss_cls": P.regression_with_classification(*heads, regression_weight=0.0),
+        **read.gradients(loss),
+    }
+
+
+@adapter("cisir")
+def cisir(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """Importances that sum to one, the loss of a batch, or the groups of its sampler."""
+    read = Reader(inputs, params)
+    kind = read.param("kind", among=("mdi", "cmse", "strata"))
+    return {"mdi": importances, "cmse": weighted_error, "strata": groups}[kind](read)
+
+
+def importances(read: Reader) -> dict[str, Any]:
+    labels, alpha = read.constant("labels"), read.param("alpha")
+    density = label_density(labels, bandwidth=read.param("bandwidth"), tail_threshold=read.param("tail_threshold"))
+    read.param("epsilon", among=(1e-3,))
+    read.done()
+    return {
+        "density_after_tail_smoothing": density,
+        "importance": density_importance(density, alpha=alpha) / len(labels),
+        "reciprocal_importance": density_importance(density, shape="reciprocal", alpha=alpha) / len(labels),
+    }
+
+
+def weighted_error(read: Reader) -> dict[str, Any]:
+    """The weights sum to one over the batch, so that the released sum is the mean of n times them."""
+    prediction, target = read.tensor("pred"), read.constant("target")
+    weight, correlation = read.constant("mse_weight"), read.constant("pcc_weight")
+    factor = read.param("lambda_")
+    read.param("normalized_weights", among=(True,))
+    read.param("eps", among=(1e-7,))
+    read.done()
+    options = {"correlation_importance": correlation, "correlation_weight": factor}
+    loss = P.cisir(prediction, target, importance=weight * len(target), **options)
+    return {"loss": loss, **read.gradients(loss)}
+
+
+def groups(read: Reader) -> dict[str, Any]:
+    labels, size = read.constant("labels"), read.param("batch_size")
+    read.done()
+    return {"groups": [group.tolist() for group in strata(labels, size)]}

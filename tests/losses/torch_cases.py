@@ -32,7 +32,8 @@ class Case:
     def __str__(self) -> str:
         shown = {**self.options, **dict.fromkeys(self.held, "given")}
         shape = "x".join(map(str, self.inputs()[0].shape))
-        return f"{self.loss}-{shape}" + "".join(f"-{key}={value}" for key, value in shown.items())
+        named = {key: getattr(value, "__name__", value) for key, value in shown.items()}
+        return f"{self.loss}-{shape}" + "".join(f"-{key}={value}" for key, value in named.items())
 
 
 def real(*shape: int) -> Tensor:

@@ -49,7 +49,7 @@ def components() -> dict[str, list[str]]:
     from perdita.core import catalogue
 
     _import_rooms()
-    registered = getattr(catalogue, "components", dict)()  # name → slug, of layers and functions
+    registered = catalogue.components()  # name → slug, of layers and functions
     found: dict[str, list[str]] = {}
     for name, slug in [*((card.name, card.paper) for card in catalogue.cards()), *registered.items()]:
         if slug is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BASELINES = {"multiclass": "cross_entropy", "binary": "cross_entropy", "regression": "mse"}
 
 
-def resolve(losses: Any, task: str) -> tuple[LossSpec, ...]:
+def resolve(losses: Any, task: str, targets: int = 1) -> tuple[LossSpec, ...]:
     """The arms for a task.
 
     Args:
@@ -30,13 +30,14 @@ def resolve(losses: Any, task: str) -> tuple[LossSpec, ...]:
             configurations for `perdita.build`, criteria, ``module:loss``, a YAML or JSON file of
             {label: configuration}, or a mapping of labels to any of these.
         task: multiclass, binary or regression.
+        targets: numbers to predict for an example, in a regression.
 
     Raises:
         InputError: an unknown loss, a pattern that matches nothing, a loss that does not fit the task.
     """
     found: dict[str, LossSpec] = {}
     for label, item in _items(losses):
-        for spec in _specs(label, item, task):
+        for spec in _specs(label, item, task, targets):
             found.setdefault(spec.label, spec)
     return tuple(found.values())
 
@@ -75,32 +76,33 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _specs(label: str | None, item: Any, task: str) -> list[LossSpec]:
+def _specs(label: str | None, item: Any, task: str, targets: int) -> list[LossSpec]:
     if isinstance(item, nn.Module):
         if not hasattr(item, "to_config"):
             raise InputError(f"{type(item).__name__} is no perdita criterion; register it with @perdita.loss")
-        return [_spec(label, item.to_config(), task)]
+        return [_spec(label, item.to_config(), task, targets)]
     if isinstance(item, Mapping):
-        return [_spec(label, dict(item), task)]
+        return [_spec(label, dict(item), task, targets)]
     if not isinstance(item, str):
         item = getattr(item, "card", None) and item.card.name
         if item is None:
             raise InputError("losses must be names, configurations or criteria")
     if item == "all":
-        return [_spec(None, {"loss": c.name}, task) for c in cards() if fits(c, task)]
+        return [_spec(None, {"loss": c.name}, task, targets) for c in cards() if fits(c, task, targets)]
     if any(character in item for character in "*?["):
-        matched = [c for c in cards() if fnmatch.fnmatch(c.name, item) and fits(c, task)]
+        matched = [c for c in cards() if fnmatch.fnmatch(c.name, item) and fits(c, task, targets)]
         if not matched:
             raise InputError(f"no loss for the task {task} matches {item!r}")
-        return [_spec(None, {"loss": c.name}, task) for c in matched]
-    return [_spec(label, {"loss": card(item).name}, task)]
+        return [_spec(None, {"loss": c.name}, task, targets) for c in matched]
+    return [_spec(label, {"loss": card(item).name}, task, targets)]
 
 
-def _spec(label: str | None, config: dict[str, Any], task: str) -> LossSpec:
+def _spec(label: str | None, config: dict[str, Any], task: str, targets: int) -> LossSpec:
     criterion = build(config)
     own = getattr(criterion, "card", None)
-    if own is not None and not fits(own, task):
-        raise InputError(f"{own.name} is a loss for the task {own.task}; it does not fit the task {task}")
+    if own is not None and not fits(own, task, targets):
+        several = f" with {targets} targets" if targets > 1 else ""
+        raise InputError(f"{own.name} is a loss for the task {own.task}; it does not fit the task {task}{several}")
     name = label or (own.name if own is not None else "+".join(criterion.weights))
     shown = {key: value for key, value in config.items() if key not in ("loss", "reduction")}
     if label is None and own is not None and shown:
@@ -108,8 +110,8 @@ def _spec(label: str | None, config: dict[str, Any], task: str) -> LossSpec:
     return LossSpec(name, json.dumps(config, sort_keys=True))
 
 
-def fits(loss: Card, task: str) -> bool:
-    """Whether a loss takes a model's outputs and one target for this task, and nothing else."""
+def fits(loss: Card, task: str, targets: int = 1) -> bool:
+    """Whether a loss takes a model's outputs and the target for this task, and nothing else."""
     signature = loss.signature
     tensors = [item for item in signature.fields if not item.optional]
     if len(tensors) != 2 or not all(item.positional for item in tensors) or REQUIRED in signature.defaults.values():
@@ -117,7 +119,13 @@ def fits(loss: Card, task: str) -> bool:
     outputs, target = tensors
     dims = outputs.shapes[0].before
     if task == "regression":
-        return loss.task == "regression" and dims == ("n",) == target.shapes[0].before and outputs.domain == "real"
+        several = outputs.shapes[0].variadic is not None or targets == 1
+        return (
+            several
+            and loss.task == "regression"
+            and dims == ("n",) == target.shapes[0].before
+            and outputs.domain == "real"
+        )
     if loss.task == "multiclass" or (loss.task == "binary" and task == "binary" and dims == ("n", "c")):
         labels = any(shape.kind == "Int" and "c" not in shape.dims for shape in target.shapes)
         return dims == ("n", "c") and outputs.name == "logits" and labels

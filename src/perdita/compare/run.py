@@ -99,8 +99,9 @@ def compare(
     table = load(spec)
     spec = replace(spec, task=table.task)
     check_folds(table, folds)
-    arms = resolve(losses, table.task)
-    base = _baseline(baseline, table.task)
+    targets = table.outputs if table.task == "regression" else 1
+    arms = resolve(losses, table.task, targets)
+    (base, *_) = resolve([baseline or BASELINES[table.task]], table.task, targets)
     arms = (*(() if any(arm.label == base.label for arm in arms) else (base,)), *arms)
     metrics = METRICS[table.task]
     primary = primary_metric(table.task, metric, conditions)
@@ -171,10 +172,6 @@ def _data(data: Any, target: str | None, task: str | None, out: str | Path | Non
     else:
         raise InputError("data must be a name, a path or a pair (features, target) of arrays")
     return spec, Path(out) if out is not None else Path("perdita-runs") / Path(spec.source.replace(":", "-")).stem
-
-
-def _baseline(name: str | None, task: str) -> LossSpec:
-    return resolve([name or BASELINES[task]], task)[0]
 
 
 def _training(

@@ -162,16 +162,17 @@ CLAIM = Claim(
     slug="z-loss",
     statement=(
         "An output layer under the Z-loss can be trained exactly at a cost that does not grow with the classes, and "
-        "the Z-loss ranks the target among the first 20 or 100 more often than cross-entropy, which keeps the first place."
+        "the Z-loss ranks the target among the first 20 or 100 more often than cross-entropy, which keeps the first "
+        "place."
     ),
     source="de Brébisson, Vincent, 2016, arXiv 1604.08859, abstract; Vincent et al., NIPS 2015, arXiv 1412.7091",
     rule=(
         "Holds: after 20 steps the factored weights are within 1e-10 of the dense ones; from 1,000 to 10,000 classes "
-        "the factored step's operations grow less than 2-fold and the dense step's more than 5-fold; and in a small word "
-        "model the Z-loss setting chosen on validation text beats cross-entropy in top-20 or top-100 accuracy while "
-        "cross-entropy is ahead in top-1. Does not hold: the step is not exact or not cheap, or neither rank gains. "
-        "Inconclusive: the Z-loss is ahead in top-1 too, or fewer than 5 seeds. Operations are counted, not timed, so "
-        "that the verdict is the same on every machine."
+        "the factored step's operations grow less than 2-fold and the dense step's more than 5-fold; and in a small "
+        "word model the Z-loss setting chosen on validation text beats cross-entropy in top-20 or top-100 accuracy "
+        "while cross-entropy is ahead in top-1. Does not hold: the step is not exact or not cheap, or neither rank "
+        "gains. Inconclusive: the Z-loss is ahead in top-1 too, or fewer than 5 seeds. Operations are counted, not "
+        "timed, so that the verdict is the same on every machine."
     ),
     run=run,
     verdict=verdict,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -44,12 +44,16 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         for name, found in gaps["quadratic"].items()
     }
     worst = {aversion: {name: off.amax(0).tolist() for name, off in own.items()} for aversion, own in learned.items()}
+    details = {
+        "gaps": gaps,
+        "learned": {aversion: {name: off.tolist() for name, off in own.items()} for aversion, own in learned.items()},
+    }
     return paired(
         relative["entropic_softplus"],
         relative["itakura_saito"],
-        gaps=gaps,
-        learned={aversion: {name: off.tolist() for name, off in own.items()} for aversion, own in learned.items()},
+        **details,
         remarks=[
+            "; ".join(f"{part}: {'yes' if met else 'no'}" for part, met in parts(details).items()),
             "relative gap to the certainty equivalent of -z^2 / 2: "
             + ", ".join(f"{name} {sum(own) / len(own):.2e}" for name, own in relative.items()),
             *(
@@ -65,13 +69,22 @@ def verdict(evidence: Evidence) -> str:
     """The rule of the claim."""
     if evidence.n < 5 or math.isnan(evidence.effect):
         return "inconclusive"
-    gaps, learned = evidence.details["gaps"], evidence.details["learned"]["1.0"]
-    exact = all(gap < 1e-3 for found in gaps.values() for own in found["itakura_saito"] for gap, _ in own)
-    biased = all(gap > 0.1 * abs(ce) for own in gaps["quadratic"]["entropic_softplus"] for gap, ce in own)
-    normal = all(gap < 1e-3 for own in gaps["normal"]["entropic_softplus"] for gap, _ in own)
-    stable = all(error < 0.05 for own in learned["itakura_saito"] for error in own)
-    stuck = all(own[SHIFTS.index(20.0)] > 5 for own in learned["entropic_mse"])
-    return "holds" if exact and biased and normal and stable and stuck else "does not hold"
+    return "holds" if all(parts(evidence.details).values()) else "does not hold"
+
+
+def parts(details: Mapping[str, Any]) -> dict[str, bool]:
+    """Each condition of the rule, and whether it is met."""
+    gaps, learned = details["gaps"], details["learned"]["1.0"]
+    return {
+        "Itakura-Saito is exact": all(gap < 1e-3 for own in gaps.values() for found in own["itakura_saito"]
+                                      for gap, _ in found),
+        "softplus is biased": all(gap > 0.1 * abs(ce) for found in gaps["quadratic"]["entropic_softplus"]
+                                  for gap, ce in found),
+        "softplus is exact for normal targets": all(gap < 1e-3 for found in gaps["normal"]["entropic_softplus"]
+                                                    for gap, _ in found),
+        "Itakura-Saito learns": all(error < 0.05 for own in learned["itakura_saito"] for error in own),
+        "squared utilities are stuck": all(own[SHIFTS.index(20.0)] > 5 for own in learned["entropic_mse"]),
+    }  # fmt: skip
 
 
 def _gap(name: str, problem: str, normal: Float[Tensor, "n"], aversion: float, deviation: float) -> tuple[float, float]:

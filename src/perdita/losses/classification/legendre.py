@@ -1,0 +1,258 @@
+"""A proper loss whose link is learned: scores pass through gradients of convex functions on their way to a softmax."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from perdita.core import Cost, Criterion, InputError, Range, Traits, component, loss
+from perdita.core.numerics import pick
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+    from torch import Tensor
+
+
+class PositiveLinear(nn.Linear):
+    """A linear layer with weights softplus(W), divided (the bias too) by the number of inputs: convex stays convex."""
+
+    def forward(self, x: Float[Tensor, "n i"]) -> Float[Tensor, "n o"]:
+        return F.linear(x, F.softplus(self.weight), self.bias) / self.in_features
+
+    def back(self, gradient: Float[Tensor, "n o"]) -> Float[Tensor, "n i"]:
+        """The gradient of the input from that of the output."""
+        return gradient @ F.softplus(self.weight) / self.in_features
+
+
+class ActNorm(nn.Module):
+    """(x + bias) times a positive gain, for each feature; `fit` makes the output standardised on some data."""
+
+    def __init__(self, features: int, *, learn_bias: bool = True) -> None:
+        super().__init__()
+        bias = torch.zeros(features)
+        if learn_bias:
+            self.bias = nn.Parameter(bias)
+        else:
+            self.register_buffer("bias", bias)
+        self.log_gain = nn.Parameter(torch.zeros(features))
+
+    @property
+    def gain(self) -> Float[Tensor, "features"]:
+        return self.log_gain.exp() + 1e-3
+
+    def forward(self, x: Float[Tensor, "n features"]) -> Float[Tensor, "n features"]:
+        return (x + self.bias) * self.gain
+
+    @torch.no_grad()
+    def fit(self, x: Float[Tensor, "n features"]) -> None:
+        self.bias.copy_(-x.mean(0))
+        self.log_gain.copy_(-(x.std(0) + 1e-6).log())
+
+
+@component("legendretron")
+class InputConvexNet(nn.Module):
+    r"""A scalar network that is convex in its input, and its gradient in closed form.
+
+    With s = softplus, P a `PositiveLinear`, N an `ActNorm` and A, B linear layers of free sign:
+
+    .. math:: h_1 = s(A_0 z), \qquad h_{j+1} = [\, s(N_j(P_j h_j + A_j z)),\; s(B_j z) \,], \qquad
+        f(z) = N_L(P_L h_L + A_L z)
+
+    The gradient is a pass back through the layers, so that training needs no second graph.
+
+    Args:
+        features: size of the input.
+        hidden: width of each h, even.
+        depth: number L of layers of P, at least 1.
+    """
+
+    def __init__(self, features: int, *, hidden: int = 2, depth: int = 4) -> None:
+        super().__init__()
+        if hidden < 2 or hidden % 2:
+            raise InputError(f"hidden must be an even number of at least 2, not {hidden!r}")
+        if depth < 1:
+            raise InputError(f"depth must be at least 1, not {depth!r}")
+        half, inner = hidden // 2, range(depth - 1)
+        self.enter = nn.Linear(features, hidden)
+        self.keep = nn.ModuleList([*(PositiveLinear(hidden, half) for _ in inner), PositiveLinear(hidden, 1, False)])
+        self.direct = nn.ModuleList([*(nn.Linear(features, half) for _ in inner), nn.Linear(features, 1, False)])
+        self.augment = nn.ModuleList(nn.Linear(features, half) for _ in inner)
+        self.norms = nn.ModuleList([*(ActNorm(half) for _ in inner), ActNorm(1, learn_bias=False)])
+
+    def forward(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
+        """The value f(z)."""
+        return self._climb(z)[0]
+
+    def gradient(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        """∇f(z)."""
+        _, entered, inner = self._climb(z)
+        down = self.norms[-1].gain.expand(z.shape[0], 1)  # of the last sum
+        found = down @ self.direct[-1].weight
+        above = self.keep[-1].back(down)  # of h_L
+        for j in reversed(range(len(inner))):
+            normed, augmented = inner[j]
+            left, right = above.chunk(2, 1)
+            down = left * torch.sigmoid(normed) * self.norms[j].gain
+            found = found + down @ self.direct[j].weight + (right * torch.sigmoid(augmented)) @ self.augment[j].weight
+            above = self.keep[j].back(down)
+        return found + (above * torch.sigmoid(entered)) @ self.enter.weight
+
+    def fit(self, z: Float[Tensor, "n k"]) -> None:
+        """Set each ActNorm so that its output is standardised on z, layer after layer."""
+        self._climb(z, fit=True)
+
+    def _climb(self, z: Tensor, fit: bool = False) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
+        """The value, and what goes into each softplus on the way."""
+        entered = self.enter(z)
+        state, inner = F.softplus(entered), []
+        for j, (keep, direct, norm) in enumerate(zip(self.keep, self.direct, self.norms, strict=True)):
+            mixed = keep(state) + direct(z)
+            if fit:
+                norm.fit(mixed)
+            normed = norm(mixed)
+            if j == len(self.augment):
+                return normed.squeeze(1), entered, inner
+            augmented = self.augment[j](z)
+            inner.append((normed, augmented))
+            state = torch.cat([F.softplus(normed), F.softplus(augmented)], 1)
+        raise AssertionError("the last layer returns")
+
+
+class ConvexGradient(nn.Module):
+    r"""z → ∇F(z) of a strongly convex F(z) = softplus(w_1) f(z) + softplus(w_0) ||z||^2 / 2, f an `InputConvexNet`."""
+
+    def __init__(self, features: int, *, hidden: int, depth: int) -> None:
+        super().__init__()
+        self.net = InputConvexNet(features, hidden=hidden, depth=depth)
+        self.net_weight = nn.Parameter(torch.randn(1))
+        self.square_weight = nn.Parameter(torch.randn(1))
+
+    def potential(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
+        """F(z), whose gradient the block gives."""
+        return F.softplus(self.net_weight) * self.net(z) + F.softplus(self.square_weight) * z.square().sum(1) / 2
+
+    def forward(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        return F.softplus(self.net_weight) * self.net.gradient(z) + F.softplus(self.square_weight) * z
+
+
+@component("legendretron")
+class LegendreLink(nn.Module):
+    r"""Scores of all classes but the last → log-probabilities: gradients of convex functions, then a softmax.
+
+    Each block's Jacobian is symmetric and positive definite. That of several blocks, or of blocks and softmax together,
+    is not symmetric with three classes or more, so only a single block before the softmax is a canonical link's inverse
+    up to that softmax. The paper's theorem about the composition was not verified.
+
+    Args:
+        classes: number of classes c, at least 2; the last has the score 0.
+        blocks: number of gradient blocks.
+        hidden, depth: of each `InputConvexNet`.
+    """
+
+    def __init__(self, classes: int, *, blocks: int = 2, hidden: int = 2, depth: int = 4) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(ConvexGradient(classes - 1, hidden=hidden, depth=depth) for _ in range(blocks))
+
+    def transform(self, scores: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        """The scores after the blocks, before the softmax."""
+        for block in self.blocks:
+            scores = block(scores)
+        return scores
+
+    def forward(self, scores: Float[Tensor, "n k"]) -> Float[Tensor, "n c"]:
+        return F.pad(self.transform(scores), (0, 1)).log_softmax(1)
+
+    @torch.no_grad()
+    def fit(self, scores: Float[Tensor, "n k"]) -> None:
+        """Standardise every ActNorm on these scores, once before training."""
+        for block in self.blocks:
+            block.net.fit(scores)
+            scores = block(scores)
+
+
+@loss(
+    task="multiclass",
+    paper="legendretron",
+    aliases=("legendretron", "learned_proper_loss"),
+    traits=Traits(bounded=False, nonnegative=True, shift_invariant=True, scale_invariant=False, differentiable=True),
+    ranges={
+        "classes": Range(2, integer=True),
+        "blocks": Range(1, search=(1, 3), integer=True),
+        "hidden": Range(2, integer=True),
+        "depth": Range(1, search=(1, 4), integer=True),
+    },
+    cost=Cost(time="n c + n c hidden depth blocks", passes=6),
+    ignore_index=-100,
+)
+class LegendreLoss(Criterion):
+    r"""Negative log-likelihood under a link from scores to probabilities that is learned with the model.
+
+    With v the chain of gradient blocks of `LegendreLink` over the scores' differences to the last class:
+
+    .. math:: \ell = -\log \mathrm{softmax}([v(z_1 - z_c, \dots, z_{c-1} - z_c),\, 0])_y
+
+    The log-likelihood is proper in the probabilities; what is learned is the way from scores to them. The most probable
+    class need not be the one with the largest score: predict with ``log_prob``. The paper adds a squared penalty on all
+    parameters, the link's too; an optimiser's decoupled decay is not the same.
+
+    Args:
+        classes: number of classes c, at least 2.
+        blocks: gradient blocks; with one the link before the softmax is an exact gradient.
+        hidden: width of the convex networks, even.
+        depth: their number of layers.
+        logits: (n, c) scores z, when called; a model with c - 1 scores pads them with a zero.
+        target: (n,) class indices y, when called.
+
+    Returns:
+        (n,) non-negative values.
+
+    Raises:
+        InputError: labels outside 0..c-1, an odd hidden, scores of another number of classes.
+
+    Example:
+        >>> criterion = perdita.LegendreLoss(classes=3)
+        >>> criterion.log_prob(torch.zeros(2, 3)).exp().sum(1)
+        tensor([1.0000, 1.0000], grad_fn=<SumBackward1>)
+
+    Source:
+        Lam, Walder, Penev, Nock, "LegendreTron: Uprising Proper Multiclass Loss Learning", ICML 2023, arXiv 2301.11695.
+        In the released code an activation norm that is loaded from a file fits itself anew to its first batch and so
+        loses what was loaded; here it is fitted by `fit` alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        classes: int,
+        blocks: int = 2,
+        hidden: int = 2,
+        depth: int = 4,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None:
+        super().__init__(reduction=reduction, ignore_index=ignore_index)
+        self.classes = classes
+        self.link = LegendreLink(classes, blocks=blocks, hidden=hidden, depth=depth)
+
+    def per_example(self, logits: Float[Tensor, "n c"], target: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
+        """Minus the log-probability of the target."""
+        return -pick(self.log_prob(logits), target)
+
+    def log_prob(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+        """The log-probability of every class."""
+        return self.link(self._differences(logits)).to(logits.dtype)
+
+    def fit(self, logits: Float[Tensor, "n c"]) -> None:
+        """Standardise the convex networks' activations on these scores, once before training."""
+        self.link.fit(self._differences(logits))
+
+    def _differences(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n k"]:
+        if logits.shape[1] != self.classes:
+            raise InputError(
+                f"logits must have {self.classes} classes, as the loss was made for, not {logits.shape[1]}"
+            )
+        parameters = self.link.blocks[0].net_weight
+        return (logits[:, :-1] - logits[:, -1:]).to(parameters.dtype)
