@@ -50,7 +50,8 @@ build: $(DEV) ## build the wheel, install it alone in an empty environment, impo
 	rm -rf $(EMPTY)
 
 claims: $(DEV) ## measure every claim anew and write the table of what holds up
-	$(BIN)/perdita reproduce --all --write
+	OMP_NUM_THREADS=1 $(BIN)/perdita reproduce --all --write
+	$(BIN)/python -m tools.claims_page
 
 bench: $(DEV) ## race every row of the benchmarks against its peer
 	$(BIN)/python -m benchmarks

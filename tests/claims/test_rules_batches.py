@@ -4,6 +4,7 @@ import pytest
 
 from perdita.claims.calibration import calibration_correctness, rankmixup
 from perdita.claims.classification import aggregate_responses
+from perdita.claims.compound import ensloss
 from perdita.claims.distribution import proper_discrete
 from perdita.claims.harness import Evidence
 from perdita.claims.imbalance import anyloss
@@ -118,3 +119,22 @@ def _interior(gains=(0.1, 0.2, 0.3), calm=(0.0, 0.1), noisy=(0.1, 0.2), effect=-
 )
 def test_the_rule_of_aggregate_responses(found, verdict):
     assert aggregate_responses.verdict(found) == verdict
+
+
+def _random(ours=0.92, gain=(0.001, 0.01), spread=0.02, n=8):
+    means = {"cross_entropy": 0.93, "hinge": 0.91, "exponential": 0.915, "random": ours}
+    return Evidence(sum(gain) / 2, gain, 0.93, ours, n, {"means": means, "spread": spread})
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (_random(), "holds"),
+        (_random(gain=(-0.01, 0.02)), "inconclusive"),
+        (_random(ours=0.905), "does not hold"),
+        (_random(spread=0.005), "does not hold"),
+        (_random(n=4), "inconclusive"),
+    ],
+)
+def test_the_rule_of_ensloss(found, verdict):
+    assert ensloss.verdict(found) == verdict

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 import perdita.functional as P
+from perdita.compound.random_loss import calibrated_derivatives, random_calibrated_loss
 from perdita.losses.calibration.correctness import correctness
 from perdita.losses.classification.bag_responses import fit_linear_aggregate, stack_bags
 from perdita.losses.distribution.sampled import outcome_counts, power_distance, sequential_cross_entropy
@@ -121,3 +122,14 @@ def aggregate_responses(inputs: dict[str, Any], params: dict[str, Any]) -> dict[
     )
     found = {"loss": loss, "bag_loss": bag, "instance_loss": instance, **read.gradients(loss)}
     return found | ({"within_bag_variance": instance - bag} if pointwise == "mse" else {})
+
+
+@adapter("ensloss")
+def ensloss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    read = Reader(inputs, params)
+    logits, target, draws = read.tensor("input"), read.constant("target"), read.constant("normal_draws")
+    given = {"power": read.param("lam", 0.0), "floor": read.param("eps", 1e-6)}
+    read.done()
+    loss = random_calibrated_loss(logits, target, draws, **given)
+    margin = logits.detach() * (2 * target - 1)
+    return {"loss": loss, "derivative": calibrated_derivatives(margin, draws, **given), **read.gradients(loss)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -174,3 +175,27 @@ def groups(read: Reader) -> dict[str, Any]:
     labels, size = read.constant("labels"), read.param("batch_size")
     read.done()
     return {"groups": [group.tolist() for group in strata(labels, size)]}
+
+
+@adapter("cs-ib")
+def cs_ib(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """Divergences and information; the released functions (``*_code``) give bits."""
+    read = Reader(inputs, params)
+    prediction, representation = read.tensor("input"), read.tensor("representation")
+    target, features = read.constant("target"), read.constant("x")
+    sigma = read.param("sigma")
+    read.param("units", among=("*_code in bits (log2), others in nats",))
+    read.done()
+    widths = {"sigma": sigma, "sigma_features": sigma}
+    fit, kept = (prediction, target, features), (representation, features)
+    found = {
+        "cond_cs": P.conditional_cs_divergence(*fit, **widths),
+        "cond_cs_code": P.conditional_cs_divergence(*fit, denominator="official", **widths) / math.log(2),
+        "cs_qmi_code": P.cs_mutual_information(*kept, **widths) / math.log(2),
+        "cs_qmi_normalized_code": P.cs_mutual_information(*kept, normalized=True, **widths),
+    }
+    gradients = {}
+    for name, value in found.items():
+        own = read.gradients(value)
+        gradients[f"grad_{name}"] = own["grad_representation" if "qmi" in name else "grad_input"]
+    return {**found, **gradients, "cs_divergence": P.cs_divergence(prediction, target, sigma=sigma)}

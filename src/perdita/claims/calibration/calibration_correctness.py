@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor, nn
 
 import perdita
 import perdita.functional as P
@@ -17,11 +19,10 @@ from perdita.compare.train.engine import Fold, train_together
 from perdita.compare.train.models import mlp
 from perdita.losses.calibration.correctness import correctness
 from perdita.nn.temperature import AdaptiveTemperature, TemperatureScaling, consistency_features
-from perdita.training.calibrator import fit_temperature
+from perdita.training.calibrator import Objective, fit_temperature
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-    from torch import Tensor, nn
 
     Part = tuple[Float[Tensor, "n 10"], Float[Tensor, "n 12"], Int[Tensor, "n"]]  # logits, features, target
 
@@ -89,24 +90,21 @@ def _calibrators(held: Part, seed: int, steps: int) -> dict[str, nn.Module]:
         return P.cross_entropy(logits / temperature.unsqueeze(1), target)
 
     logits, features, target = held
-    arms = {
-        "none": (TemperatureScaling(), None),
-        "scaling": (TemperatureScaling(), entropy),
-        "entropy": (AdaptiveTemperature(features.shape[1]), entropy),
-        "aware": (AdaptiveTemperature(features.shape[1]), P.correctness_aware),
-        "aware, balanced": (AdaptiveTemperature(features.shape[1]), P.balanced_correctness_aware),
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        fresh = AdaptiveTemperature(features.shape[1]).to(logits.device)
+    one_for_all = TemperatureScaling().to(logits.device)
+    arms: dict[str, tuple[nn.Module, Objective]] = {
+        "scaling": (one_for_all, entropy),
+        "entropy": (fresh, entropy),
+        "aware": (fresh, P.correctness_aware),
+        "aware, balanced": (fresh, P.balanced_correctness_aware),
     }
-    generator = torch.Generator().manual_seed(seed)
-    start = [0.3 * torch.randn(p.shape, generator=generator) for p in arms["aware"][0].body.parameters()]
-    start += [0.3 * torch.randn(arms["aware"][0].head.weight.shape, generator=generator)]
-    for calibrator, objective in arms.values():
-        if isinstance(calibrator, AdaptiveTemperature):
-            for parameter, value in zip([*calibrator.body.parameters(), calibrator.head.weight], start, strict=True):
-                parameter.data.copy_(value)
-        calibrator.to(logits.device)
-        if objective is not None:
-            fit_temperature(calibrator, logits, features, target, objective, steps=steps)
-    return {arm: calibrator for arm, (calibrator, _) in arms.items()}
+    fitted: dict[str, nn.Module] = {"none": one_for_all}
+    for arm, (start, objective) in arms.items():
+        fitted[arm] = deepcopy(start)
+        fit_temperature(fitted[arm], logits, features, target, objective, steps=steps)
+    return fitted
 
 
 @torch.no_grad()
@@ -136,10 +134,10 @@ def _fold(seed: int, device: str) -> tuple[Fold, dict[str, Int[Tensor, "n"]]]:
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(classes), generator=generator)
     images, labels = (pixels[order] / 16).float().view(-1, 8, 8), classes[order]
-    train, held, test = images.split([TRAIN, HELD, len(images) - TRAIN - HELD])
+    train, held, test = images[:TRAIN], images[TRAIN : TRAIN + HELD], images[TRAIN + HELD :]
     noise = 0.35 * torch.randn(test.shape, generator=generator)
     seen = {"held": held, "in": test, "out": (test + noise).clamp(0, 1)}
-    parts = {}
+    parts: dict[str, Tensor] = {}
     for name, own in seen.items():
         faded = 0.6 * own + 0.2 * torch.randn(own.shape, generator=generator)
         copies = dict(zip(COPIES, (_shifted(own, 2), _shifted(own, 1), faded), strict=True))

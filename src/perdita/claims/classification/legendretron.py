@@ -27,8 +27,8 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     """The effect is the test accuracy gained over logistic regression on clean labels.
 
     Digits, four fifths for training, a split for each seed. Both arms have a linear map to nine scores and the zero of
-    the tenth class; the one has the softmax behind it, the other two convex gradient blocks and the softmax. The details
-    hold the same with a fifth of the training labels flipped.
+    the tenth class; the one has the softmax behind it, the other two convex gradient blocks and the softmax. The
+    details hold the same with a fifth of the training labels flipped.
     """
     clean, labels = _folds(seeds, device, 0.0)
     flipped, _ = _folds(seeds, device, FLIPPED)
@@ -101,8 +101,8 @@ CLAIM = Claim(
     source="Lam, Walder, Penev, Nock, ICML 2023, arXiv 2301.11695, abstract",
     rule=(
         "Holds: on digits with clean labels the mean accuracy of the learned link over the softmax, behind the same "
-        "linear scores and under the same penalty, is above 0 and so is its 95 % interval. Does not hold: the mean gain "
-        "is not above 0. Inconclusive: the interval reaches 0, or fewer than 5 seeds."
+        "linear scores and under the same penalty, is above 0 and so is its 95 % interval. Does not hold: the mean "
+        "gain is not above 0. Inconclusive: the interval reaches 0, or fewer than 5 seeds."
     ),
     run=run,
     verdict=verdict,

@@ -1,0 +1,1 @@
+"""Losses made of losses: sums, weights that learn, balances, schedules and random ensembles."""
