@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from perdita.claims.distribution import cs_ib
 from perdita.claims.forecasting import timeseries_survey
 from perdita.claims.harness import Evidence
 from perdita.claims.imbalance import cisir
@@ -117,3 +118,17 @@ def _errors(mdi=(0.1, 0.2), mse=3, own=3):
 )
 def test_the_rule_of_cisir(found, verdict):
     assert cisir.verdict(found) == verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (evidence(margins={"clean": (0.01, 0.01), "attacked": (-0.1, 0.01)}), "holds"),
+        (evidence(margins={"clean": (0.02, 0.01), "attacked": (-0.1, 0.01)}), "does not hold"),
+        (evidence(margins={"clean": (-0.02, 0.01), "attacked": (0.1, 0.01)}), "does not hold"),
+        (evidence(margins={"clean": (math.nan, 0.01), "attacked": (0.0, 0.01)}), "inconclusive"),
+        (evidence(n=4, margins={"clean": (0.0, 0.01), "attacked": (0.0, 0.01)}), "inconclusive"),
+    ],
+)
+def test_the_rule_of_cs_ib(found, verdict):
+    assert cs_ib.verdict(found) == verdict

@@ -114,6 +114,8 @@ def fits(loss: Card, task: str, targets: int = 1) -> bool:
     """Whether a loss takes a model's outputs and the target for this task, and nothing else."""
     signature = loss.signature
     tensors = [item for item in signature.fields if not item.optional]
+    if loss.link != "softmax":  # the metrics of a comparison read every arm's outputs alike
+        return False
     if len(tensors) != 2 or not all(item.positional for item in tensors) or REQUIRED in signature.defaults.values():
         return False
     outputs, target = tensors

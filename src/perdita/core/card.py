@@ -98,6 +98,7 @@ class Card:
     doc: str
     ignore_index: int | None = None
     reduction: str = "mean"
+    link: str = "softmax"  # or sigmoid: what makes probabilities of the outputs; another one's name where it is neither
     rowwise: bool = True  # each value depends on its own row alone; False for losses over sets, pairs or whole batches
     limits: Mapping[str, str] = field(default_factory=dict)  # a check of the battery it does not pass: why not
     function: Callable[..., Any] | None = None

@@ -48,11 +48,6 @@ def card(name: str) -> Card:
     raise InputError(f"unknown loss {name!r}{nearest(name, _ALIASES)}")
 
 
-def known(name: str) -> bool:
-    """Whether a loss has this name, class name or alias."""
-    return name in _ALIASES
-
-
 def build(config: str | Mapping[str, Any]) -> Any:
     """A criterion from its configuration: ``{"loss": "focal", "gamma": 3.0}``, a bare name, or a ``{"sum": …}``.
 

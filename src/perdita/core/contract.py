@@ -35,6 +35,7 @@ def loss(
     ignore_index: int | None = None,
     reduction: str = "mean",
     rowwise: bool = True,
+    link: str = "softmax",
     limits: Mapping[str, str] | None = None,
     name: str | None = None,
 ) -> Callable[[T], T]:
@@ -49,6 +50,7 @@ def loss(
         aliases: other names that users know it by.
         ignore_index, reduction: their defaults for this loss.
         rowwise: False where a value depends on other rows of the batch too (pairs, lists, batch statistics).
+        link: what makes probabilities of a classification's outputs, where that is neither softmax nor sigmoid.
         limits: name of a battery check → why this loss does not support it.
 
     Returns:
@@ -56,7 +58,7 @@ def loss(
     """
     catalogued: dict[str, Any] = {
         "task": task, "paper": paper, "traits": traits, "ranges": dict(ranges or {}), "aliases": aliases, "cost": cost,
-        "ignore_index": ignore_index, "reduction": reduction, "limits": dict(limits or {}),
+        "ignore_index": ignore_index, "reduction": reduction, "limits": dict(limits or {}), "link": link,
     }  # fmt: skip
     unknown = {domain for domain in (domains or {}).values() if domain not in DOMAINS}
     if unknown:

@@ -141,7 +141,10 @@ def adopt_class(cls: type[Criterion], card: Card) -> type[Criterion]:
 
     @functools.wraps(written)
     def __init__(self: Criterion, *args: Any, **kwargs: Any) -> None:
-        bound = inspect.signature(written).bind(self, *args, **kwargs)
+        try:
+            bound = inspect.signature(written).bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise InputError(f"{cls.__name__}: {error}") from error
         bound.apply_defaults()
         del bound.arguments["self"]
         given = {key: value for key, value in bound.arguments.items() if key != "ignore_index" or value is not None}

@@ -95,7 +95,8 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         remarks=[
             "root mean squared error, clean and attacked: "
             + ", ".join(f"{name} {_mean(clean[name]):.3f} {_mean(attacked[name]):.3f}" for name in ARMS),
-            "with a kernel of the features that is too wide (bottleneck_wide) the network imitates noise",
+            "features' kernel widened to the root of 10: clean error changed by "
+            f"{_mean(clean['bottleneck_wide']) - _mean(clean['bottleneck']):+.3f}",
         ],
     )
 
