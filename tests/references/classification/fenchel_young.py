@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tests.references.classification.focal import Array
 from tests.references.imbalance.priors import over_rows
 

@@ -108,7 +108,7 @@ def asymmetric_focal(
     """
     positive = focal_of(logits, gamma_positive)
     excess = torch.sigmoid(logits) - shift
-    counts = excess > 0
+    counts = ~(excess <= 0)  # a NaN counts, so that it shows
     rest = F.logsigmoid(-logits)  # log(1 - p), and below log(1 - q)
     if shift > 0:
         rest = torch.logaddexp(rest, torch.full_like(rest, math.log(shift)))

@@ -129,6 +129,7 @@ def z_loss(
         differentiable=True,
     ),
     ignore_index=-100,
+    link="taylor",
 )  # fmt: skip
 def taylor_softmax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp.
@@ -170,6 +171,7 @@ def taylor_softmax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"])
     ),
     ranges={"epsilon": Range(0, open="low", search=(1e-4, 1.0), log=True)},
     ignore_index=-100,
+    link="spherical",
 )  # fmt: skip
 def spherical_softmax(
     logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, epsilon: float = 1e-2

@@ -23,7 +23,7 @@ PAIRS = Cost(time="n n d", memory="n n d")
 def median_bandwidth(x: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
     """Median of the distances between the items: a usual width of a kernel.
 
-    The released helper of this purpose takes ten times the median of the squared distances.
+    The released function of this purpose takes ten times the median of the squared distances.
     """
     first, second = torch.triu_indices(len(x), len(x), 1, device=x.device)
     return (x[first] - x[second]).square().sum(1).sqrt().median()

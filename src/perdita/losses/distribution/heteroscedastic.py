@@ -1,8 +1,11 @@
-"""Regression with a predicted variance that does not starve the mean."""
+"""Regression with a predicted variance: one that does not starve the mean, and one that doubts itself."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import torch
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.losses.distribution.likelihood import gaussian_nll
@@ -65,3 +68,61 @@ def beta_nll(
     """
     factor = variance.detach().clamp_min(eps) ** beta
     return factor * gaussian_nll.per_example(mean, target, variance, eps=eps)
+
+
+@loss(
+    task="distribution",
+    aliases=("evidential_regression", "deep_evidential_regression"),
+    traits=Traits(bounded=False),
+    ranges={"penalty": Range(0, search=(1e-3, 1.0), log=True)},
+    domains={"evidence": "positive", "shape": "positive", "rate": "positive"},
+    cost=Cost(time="n", memory="n"),
+)
+def evidential(
+    mean: Float[Tensor, "n *d"],
+    target: Float[Tensor, "n *d"],
+    evidence: Float[Tensor, "n *d"],
+    shape: Float[Tensor, "n *d"],
+    rate: Float[Tensor, "n *d"],
+    *,
+    penalty: float = 0.01,
+) -> Float[Tensor, "n *d"]:
+    r"""Negative log-likelihood of a normal distribution whose mean and variance are themselves uncertain.
+
+    With a normal inverse-gamma prior (mean, evidence v, shape a, rate b) and w = 2 b (1 + v):
+
+    .. math:: \ell = \tfrac12 \log \frac{\pi}{v} - a \log w + (a + \tfrac12) \log(v\,(t - \text{mean})^2 + w)
+        + \log \frac{\Gamma(a)}{\Gamma(a + \frac12)} + \text{penalty}\,|t - \text{mean}|\,(2 v + a)
+
+    Warning: the likelihood is a Student distribution, which different (v, b) share, so that only the penalty decides
+    how much doubt is called lack of knowledge. Do not read it as a calibrated measure of what the model does not know.
+
+    Args:
+        mean: (n, *d) predicted means.
+        target: (n, *d) targets t.
+        evidence: (n, *d) v > 0: how many items the mean is worth.
+        shape: (n, *d) a > 0; the expected variance b / (a - 1) needs a > 1.
+        rate: (n, *d) b > 0.
+        penalty: weight of errors made with much evidence, at least 0.
+
+    Returns:
+        (n, *d) values of either sign, in nats but for the penalty.
+
+    Raises:
+        InputError: evidence, shape or rate that is not positive, a negative penalty, shapes that differ.
+
+    Example:
+        >>> one = torch.tensor([1.0])
+        >>> perdita.functional.evidential(one, one, one, one, one).item()
+        1.38629...
+
+    Source:
+        Amini, Schwarting, Soleimany, Rus, "Deep Evidential Regression", NeurIPS 2020, arXiv 1910.02600, equations 8 and
+        9; the warning is that of Meinert, Gawlikowski, Lavin, "The Unreasonable Effectiveness of Deep Evidential
+        Regression", AAAI 2023, arXiv 2205.10060.
+    """
+    error = target - mean
+    width = 2 * rate * (1 + evidence)
+    student = (shape + 0.5) * (evidence * error.square() + width).log() - shape * width.log()
+    constant = 0.5 * (math.pi / evidence).log() + torch.lgamma(shape) - torch.lgamma(shape + 0.5)
+    return student + constant + penalty * error.abs() * (2 * evidence + shape)

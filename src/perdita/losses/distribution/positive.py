@@ -107,8 +107,8 @@ def negative_binomial_nll(
 ) -> Float[Tensor, "n *d"]:
     r"""Negative log-likelihood of counts that vary more than Poisson's.
 
-    With the mean :math:`m = e^x`, the dispersion a of which log_dispersion is the logarithm, and r = 1 / a; the variance
-    is m + a m^2:
+    With the mean :math:`m = e^x`, the dispersion a of which log_dispersion is the logarithm, and r = 1 / a, so that the
+    variance is m + a m^2:
 
     .. math:: \ell = -\log \frac{\Gamma(t + r)}{\Gamma(r)\,t!} + r \log\!\left(1 + \frac{m}{r}\right)
         + t \log\!\left(1 + \frac{r}{m}\right)

@@ -203,4 +203,4 @@ def any_loss(
     counts = soft_confusion(logits, target, steepness=steepness, weight=weight, mask=mask)
     found = f_score(counts, beta) if metric == "f_score" else METRICS[metric](counts)
     total = torch.stack(counts).sum()
-    return torch.where(total > 0, 1 - found, 0 * total)
+    return torch.where(total == 0, total, 1 - found)  # nothing is a connected zero

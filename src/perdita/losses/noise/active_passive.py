@@ -56,7 +56,7 @@ def normalized_cross_entropy(logits: Float[Tensor, "n c *d"], target: Int[Tensor
     log_probs = logits.log_softmax(1)
     total = log_probs.sum(1)
     nothing = total == 0
-    return torch.where(nothing, 0.0 * total, pick(log_probs, target) / torch.where(nothing, -1.0, total))
+    return torch.where(nothing, total, pick(log_probs, target) / torch.where(nothing, -1.0, total))
 
 
 @loss(
@@ -104,7 +104,7 @@ def active_passive(
 
     Example:
         >>> perdita.functional.active_passive(torch.zeros(1, 4), torch.tensor([0])).item()
-        3.25
+        3.25...
 
     Source:
         Ma et al., ICML 2020, arXiv 2006.13554, section 4: NCE + RCE.

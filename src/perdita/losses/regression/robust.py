@@ -95,7 +95,7 @@ def tukey(
 
 @loss(
     task="regression",
-    aliases=("barron", "general_robust", "adaptive_robust"),
+    aliases=("general_robust",),
     traits=Traits(convex=False, nonnegative=True, differentiable=True),
     ranges={
         "alpha": Range(high=2, search=(-2.0, 2.0)),
