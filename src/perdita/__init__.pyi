@@ -7,6 +7,7 @@ from torch import Tensor
 
 from perdita import catalogue as catalogue
 from perdita import claims as claims
+from perdita import compound as compound
 from perdita import core as core
 from perdita import functional as functional
 from perdita import losses as losses
@@ -34,6 +35,28 @@ from perdita.core import reduce as reduce
 
 __version__: str
 
+class ActivePassive(Criterion):
+    """Normalised cross-entropy, which raises the label's probability, plus reverse cross-entropy, which lowers others."""
+    def __init__(
+        self,
+        *,
+        active_weight: float = 1.0,
+        passive_weight: float = 1.0,
+        log_zero: float = -4.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class AdaptiveLogSoftmax(Criterion):
     """Cross-entropy of an output layer that gives frequent classes a full dimension and rare ones a smaller one."""
     def __init__(
@@ -58,8 +81,22 @@ class AdaptiveLogSoftmax(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class AdaptiveRobust(Criterion):
+    """Negative log-likelihood of Barron's family, whose shape and scale are learned with the model."""
+    def __init__(self, *, alpha: float = 1.0, scale: float = 1.0, reduction: str = "mean") -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class AldrKl(Criterion):
-    """LDR-KL whose temperature each example finds for itself: high where the prediction is sharp, so that it may be doubted."""
+    """LDR-KL whose temperature each example finds for itself: high where the prediction is undecided."""
     def __init__(
         self,
         *,
@@ -105,6 +142,94 @@ class AnyLoss(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class AsymmetricFocal(Criterion):
+    """Binary focal loss with a focus of its own for each class, in which easy negatives count as nothing."""
+    def __init__(
+        self,
+        *,
+        gamma_positive: float = 1.0,
+        gamma_negative: float = 4.0,
+        shift: float = 0.05,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BagBinaryCrossEntropy(Criterion):
+    """Binary cross-entropy of a bag's mean probability, or of each member's, against the bag's share of positives."""
+    def __init__(
+        self,
+        *,
+        instance_weight: float = 0.0,
+        members: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        bag_target: Tensor,
+        *,
+        members: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BagCrossEntropy(Criterion):
+    """Cross-entropy of a bag's mean class probabilities, or of each member's, against the bag's label proportions."""
+    def __init__(
+        self,
+        *,
+        instance_weight: float = 0.0,
+        members: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        bag_target: Tensor,
+        *,
+        members: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BagSquaredError(Criterion):
+    """Squared error of a bag's mean prediction, plus a share of the variance of the predictions within the bag."""
+    def __init__(
+        self,
+        *,
+        instance_weight: float = 0.0,
+        members: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        predictions: Tensor,
+        bag_target: Tensor,
+        *,
+        members: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class BalancedCorrectnessAware(Criterion):
     """`correctness_aware` with right and wrong predictions of a batch weighing equally."""
     def __init__(
@@ -116,6 +241,55 @@ class BalancedCorrectnessAware(Criterion):
         target: Tensor,
         *,
         temperature: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Barron(Criterion):
+    """One family from the squared error to losses that ignore outliers."""
+    def __init__(
+        self, *, alpha: float = 0.0, scale: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BetaNll(Criterion):
+    """Negative log-likelihood of normal distributions, weighted by a power of their own variance."""
+    def __init__(
+        self, *, beta: float = 0.5, eps: float = 1e-06, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        mean: Tensor,
+        target: Tensor,
+        variance: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BiTempered(Criterion):
+    """A bounded logistic loss of a heavy-tailed softmax."""
+    def __init__(
+        self, *, boundedness: float = 0.8, tail: float = 1.4, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -203,6 +377,22 @@ class BlackBoxBrier(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Brier(Criterion):
+    """Squared distance between the softmax and the target, summed over classes."""
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class CategoricalProjection(Criterion):
     """Cross-entropy against a distribution of returns, projected to the grid of the prediction."""
     def __init__(
@@ -214,6 +404,52 @@ class CategoricalProjection(Criterion):
         target_probs: Tensor,
         target_atoms: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Cisir(Criterion):
+    """Squared error in which rare targets count more, plus one minus the correlation."""
+    def __init__(
+        self,
+        *,
+        correlation_weight: float = 0.5,
+        importance: Tensor | None = None,
+        correlation_importance: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        importance: Tensor | None = None,
+        correlation_importance: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ClassBalancedCrossEntropy(Criterion):
+    """Cross-entropy weighted by the inverse of the effective number of each class's items."""
+    def __init__(
+        self,
+        *,
+        beta: float = 0.999,
+        class_counts: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        class_counts: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -236,6 +472,29 @@ class CompSum(Criterion):
         target: Tensor,
         *,
         class_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ConditionalCsDivergence(Criterion):
+    """Cauchy-Schwarz divergence between what targets and predictions look like given the features."""
+    def __init__(
+        self,
+        *,
+        sigma_features: float = 1.0,
+        sigma: float = 1.0,
+        denominator: str = "kde",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        features: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -269,6 +528,23 @@ class CorrectnessAware(Criterion):
         target: Tensor,
         *,
         temperature: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Correlation(Criterion):
+    """One minus Pearson's correlation of the batch, in which rare targets may count more."""
+    def __init__(
+        self, *, importance: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        importance: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -314,6 +590,113 @@ class CrossEntropy(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class CrpsEnsemble(Criterion):
+    """Continuous ranked probability score of a sample of forecasts."""
+    def __init__(self, *, fair: bool = False, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        members: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CrpsGaussian(Criterion):
+    """Continuous ranked probability score of a normal distribution."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        mean: Tensor,
+        target: Tensor,
+        scale: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CrpsMixture(Criterion):
+    """Continuous ranked probability score of a mixture of normal distributions."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        means: Tensor,
+        target: Tensor,
+        scales: Tensor,
+        logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CsDivergence(Criterion):
+    """Cauchy-Schwarz divergence between the densities of two samples."""
+    def __init__(self, *, sigma: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        samples: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CsInformationBottleneck(Criterion):
+    """Divergence of predictions from targets, plus the information that a representation keeps of the features."""
+    def __init__(
+        self,
+        *,
+        beta: float = 0.01,
+        sigma_features: float = 1.0,
+        sigma: float = 1.0,
+        sigma_representation: float = 1.0,
+        denominator: str = "kde",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        features: Tensor,
+        representation: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CsMutualInformation(Criterion):
+    """Cauchy-Schwarz divergence between a joint density and the product of its margins."""
+    def __init__(
+        self,
+        *,
+        sigma: float = 1.0,
+        sigma_features: float = 1.0,
+        normalized: bool = False,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        representation: Tensor,
+        features: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Ctc(Criterion):
     """Negative log-likelihood of a target sequence, summed over every alignment with a longer input sequence."""
     def __init__(
@@ -337,6 +720,34 @@ class Dice(Criterion):
     def __init__(
         self, *, smooth: float = 1.0, classes: str = "all", reduction: str = "mean", ignore_index: int | None = -100
     ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class EnergyScore(Criterion):
+    """The continuous ranked probability score of vectors: Euclidean distances in place of absolute values."""
+    def __init__(self, *, fair: bool = False, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        members: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Entmax15(Criterion):
+    """The loss of 1.5-entmax, between softmax and sparsemax."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -395,6 +806,23 @@ class EntropicSoftplus(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Evidential(Criterion):
+    """Negative log-likelihood of a normal distribution whose mean and variance are themselves uncertain."""
+    def __init__(self, *, penalty: float = 0.01, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        mean: Tensor,
+        target: Tensor,
+        evidence: Tensor,
+        shape: Tensor,
+        rate: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Expectile(Criterion):
     """Squared error times level below the target and 1 - level above it."""
     def __init__(self, *, level: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -425,6 +853,20 @@ class Focal(Criterion):
         target: Tensor,
         *,
         class_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class GammaNll(Criterion):
+    """Negative log-likelihood of positive amounts under gamma distributions, for one unit of shape."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        log_mean: Tensor,
+        target: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -563,6 +1005,29 @@ class L1(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Ldam(Criterion):
+    """Cross-entropy after a margin is taken off the target's logit, larger for rarer classes."""
+    def __init__(
+        self,
+        *,
+        max_margin: float = 0.5,
+        scale: float = 30.0,
+        class_counts: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        class_counts: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class LdrK(Criterion):
     """The worst mean margin violation over distributions that give no label more than 1/k."""
     def __init__(
@@ -587,6 +1052,29 @@ class LdrKl(Criterion):
         temperature: float = 1.0,
         margin: float = 0.1,
         normalize: str | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LegendreLoss(Criterion):
+    """Negative log-likelihood under a link from scores to probabilities that is learned with the model."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        blocks: int = 2,
+        hidden: int = 2,
+        depth: int = 4,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -634,6 +1122,28 @@ class LogCosh(Criterion):
         prediction: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LogitAdjustedCrossEntropy(Criterion):
+    """Cross-entropy with the logarithm of each class's prior added to its logit while training."""
+    def __init__(
+        self,
+        *,
+        strength: float = 1.0,
+        class_counts: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        class_counts: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -692,6 +1202,20 @@ class MarginRanking(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Mdca(Criterion):
+    """How far the batch's mean probability of each class is from the class's share of its labels."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class MeanBiasError(Criterion):
     """Signed error, whose mean tells how far forecasts lie too low."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -729,6 +1253,20 @@ class MixupNdcg(Criterion):
         logits: Tensor,
         mixup_logits: Tensor,
         mixup_target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Mmce(Criterion):
+    """Maximum mean calibration error: a kernel's measure of how confidence and correctness differ."""
+    def __init__(self, *, bandwidth: float = 0.4, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -818,6 +1356,21 @@ class MultilabelSoftMargin(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class NegativeBinomialNll(Criterion):
+    """Negative log-likelihood of counts that vary more than Poisson's."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        log_mean: Tensor,
+        target: Tensor,
+        log_dispersion: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Nll(Criterion):
     """Negative log-likelihood of the true class; with logits, take cross_entropy."""
     def __init__(
@@ -829,6 +1382,20 @@ class Nll(Criterion):
         target: Tensor,
         *,
         class_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class NormalizedCrossEntropy(Criterion):
+    """Cross-entropy over its sum for all possible labels."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -851,6 +1418,20 @@ class NormalizedRmse(Criterion):
 
 class OneHotSquare(Criterion):
     """Squared distance between the scores and the indicator of the target."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class OneVersusAll(Criterion):
+    """Binary cross-entropy of each class against all others, summed over classes."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
     def forward(
         self,
@@ -1018,6 +1599,29 @@ class RankMixup(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class RegressionWithClassification(Criterion):
+    """Mean error of the number plus mean cross-entropy of its bin, from two heads on the same features."""
+    def __init__(
+        self,
+        *,
+        regression_weight: float = 100.0,
+        regression: str = "mse",
+        reduction: str = "mean",
+        ignore_index: int | None = -1,
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        logits: Tensor,
+        labels: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class RelativeAbsoluteError(Criterion):
     """Absolute errors over those of the batch's own mean."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1125,6 +1729,22 @@ class SmoothL1(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class SoftEce(Criterion):
+    """Root mean squared calibration error over bins that confidences belong to by degrees."""
+    def __init__(
+        self, *, bins: int = 15, temperature: float = 0.01, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class SoftMargin(Criterion):
     """Logistic loss of the margin, for targets -1 and 1."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1141,6 +1761,20 @@ class SoftMargin(Criterion):
 
 class SoftmaxMae(Criterion):
     """Absolute error between the softmax and the indicator of the target, summed over classes."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Sparsemax(Criterion):
+    """The loss of sparsemax, whose probabilities are the point of the simplex nearest to the logits."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
     def forward(
         self,
@@ -1266,6 +1900,34 @@ class TripletMarginWithDistance(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Tukey(Criterion):
+    """Nearly half the squared error near the target, and constant from an absolute error of cutoff on."""
+    def __init__(self, *, cutoff: float = 4.685, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Tweedie(Criterion):
+    """Quasi-likelihood of amounts that are often exactly 0, such as the claims on a policy."""
+    def __init__(self, *, power: float = 1.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        log_mean: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class TwoHot(Criterion):
     """Cross-entropy against the target's share in the two points of a grid beside it."""
     def __init__(
@@ -1296,6 +1958,21 @@ class ZLoss(Criterion):
         self,
         logits: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ZeroInflatedPoissonNll(Criterion):
+    """Negative log-likelihood of counts that are 0 for a reason of their own, or else Poisson."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        log_rate: Tensor,
+        target: Tensor,
+        zero_logit: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,

@@ -5,6 +5,21 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+def active_passive(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    active_weight: float = 1.0,
+    passive_weight: float = 1.0,
+    log_zero: float = -4.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Normalised cross-entropy, which raises the label's probability, plus reverse cross-entropy, which lowers others."""
+
 def any_loss(
     logits: Tensor,
     target: Tensor,
@@ -20,6 +35,63 @@ def any_loss(
 ) -> Tensor:
     """One minus a metric of the batch's soft confusion matrix."""
 
+def asymmetric_focal(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma_positive: float = 1.0,
+    gamma_negative: float = 4.0,
+    shift: float = 0.05,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary focal loss with a focus of its own for each class, in which easy negatives count as nothing."""
+
+def bag_binary_cross_entropy(
+    logits: Tensor,
+    bag_target: Tensor,
+    *,
+    instance_weight: float = 0.0,
+    members: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of a bag's mean probability, or of each member's, against the bag's share of positives."""
+
+def bag_cross_entropy(
+    logits: Tensor,
+    bag_target: Tensor,
+    *,
+    instance_weight: float = 0.0,
+    members: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of a bag's mean class probabilities, or of each member's, against the bag's label proportions."""
+
+def bag_squared_error(
+    predictions: Tensor,
+    bag_target: Tensor,
+    *,
+    instance_weight: float = 0.0,
+    members: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared error of a bag's mean prediction, plus a share of the variance of the predictions within the bag."""
+
 def balanced_correctness_aware(
     logits: Tensor,
     target: Tensor,
@@ -32,6 +104,49 @@ def balanced_correctness_aware(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """`correctness_aware` with right and wrong predictions of a batch weighing equally."""
+
+def barron(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.0,
+    scale: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One family from the squared error to losses that ignore outliers."""
+
+def beta_nll(
+    mean: Tensor,
+    target: Tensor,
+    variance: Tensor,
+    *,
+    beta: float = 0.5,
+    eps: float = 1e-06,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Negative log-likelihood of normal distributions, weighted by a power of their own variance."""
+
+def bi_tempered(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    boundedness: float = 0.8,
+    tail: float = 1.4,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """A bounded logistic loss of a heavy-tailed softmax."""
 
 def binary_cross_entropy(
     logits: Tensor,
@@ -98,6 +213,19 @@ def black_box_brier(
 ) -> Tensor:
     """A surrogate whose gradient trains a generator of outcomes on the squared distance to the data's distribution."""
 
+def brier(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    label_smoothing: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared distance between the softmax and the target, summed over classes."""
+
 def categorical_projection(
     logits: Tensor,
     target_probs: Tensor,
@@ -113,6 +241,35 @@ def categorical_projection(
 ) -> Tensor:
     """Cross-entropy against a distribution of returns, projected to the grid of the prediction."""
 
+def cisir(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    importance: Tensor | None = None,
+    correlation_importance: Tensor | None = None,
+    correlation_weight: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared error in which rare targets count more, plus one minus the correlation."""
+
+def class_balanced_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    class_counts: Tensor | None = None,
+    beta: float = 0.999,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy weighted by the inverse of the effective number of each class's items."""
+
 def comp_sum(
     logits: Tensor,
     target: Tensor,
@@ -126,6 +283,22 @@ def comp_sum(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """A concave transform of the sum of exponentiated score differences; one number spans the family."""
+
+def conditional_cs_divergence(
+    prediction: Tensor,
+    target: Tensor,
+    features: Tensor,
+    *,
+    sigma_features: float = 1.0,
+    sigma: float = 1.0,
+    denominator: str = "kde",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cauchy-Schwarz divergence between what targets and predictions look like given the features."""
 
 def constrained_margin(
     logits: Tensor,
@@ -152,6 +325,19 @@ def correctness_aware(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Squared distance of the confidence from 1 where the prediction is right and from 0 where it is wrong."""
+
+def correlation(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    importance: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus Pearson's correlation of the batch, in which rare targets may count more."""
 
 def cosine_embedding(
     first: Tensor,
@@ -182,6 +368,93 @@ def cross_entropy(
 ) -> Tensor:
     """Cross-entropy between the softmax of the logits and class indices or soft targets."""
 
+def crps_ensemble(
+    members: Tensor,
+    target: Tensor,
+    *,
+    fair: bool = False,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Continuous ranked probability score of a sample of forecasts."""
+
+def crps_gaussian(
+    mean: Tensor,
+    target: Tensor,
+    scale: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Continuous ranked probability score of a normal distribution."""
+
+def crps_mixture(
+    means: Tensor,
+    target: Tensor,
+    scales: Tensor,
+    logits: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Continuous ranked probability score of a mixture of normal distributions."""
+
+def cs_divergence(
+    samples: Tensor,
+    target: Tensor,
+    *,
+    sigma: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cauchy-Schwarz divergence between the densities of two samples."""
+
+def cs_information_bottleneck(
+    prediction: Tensor,
+    target: Tensor,
+    features: Tensor,
+    representation: Tensor,
+    *,
+    beta: float = 0.01,
+    sigma_features: float = 1.0,
+    sigma: float = 1.0,
+    sigma_representation: float = 1.0,
+    denominator: str = "kde",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Divergence of predictions from targets, plus the information that a representation keeps of the features."""
+
+def cs_mutual_information(
+    representation: Tensor,
+    features: Tensor,
+    *,
+    sigma: float = 1.0,
+    sigma_features: float = 1.0,
+    normalized: bool = False,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cauchy-Schwarz divergence between a joint density and the product of its margins."""
+
 def dice(
     logits: Tensor,
     target: Tensor,
@@ -195,6 +468,31 @@ def dice(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One minus the soft Dice overlap of each class's pixels, averaged over classes: one value for each image."""
+
+def energy_score(
+    members: Tensor,
+    target: Tensor,
+    *,
+    fair: bool = False,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The continuous ranked probability score of vectors: Euclidean distances in place of absolute values."""
+
+def entmax15(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The loss of 1.5-entmax, between softmax and sparsemax."""
 
 def entropic_mse(
     prediction: Tensor,
@@ -234,6 +532,22 @@ def entropic_softplus(
 ) -> Tensor:
     """Squared error that a sigmoid tilts: its best constant is the certainty equivalent of normal targets alone."""
 
+def evidential(
+    mean: Tensor,
+    target: Tensor,
+    evidence: Tensor,
+    shape: Tensor,
+    rate: Tensor,
+    *,
+    penalty: float = 0.01,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Negative log-likelihood of a normal distribution whose mean and variance are themselves uncertain."""
+
 def expectile(
     prediction: Tensor,
     target: Tensor,
@@ -260,6 +574,18 @@ def focal(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy with each class's term scaled by a power of the probability that is missing."""
+
+def gamma_nll(
+    log_mean: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Negative log-likelihood of positive amounts under gamma distributions, for one unit of shape."""
 
 def gaussian_nll(
     mean: Tensor,
@@ -369,6 +695,21 @@ def l1(
 ) -> Tensor:
     """Absolute error."""
 
+def ldam(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    class_counts: Tensor | None = None,
+    max_margin: float = 0.5,
+    scale: float = 30.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy after a margin is taken off the target's logit, larger for rarer classes."""
+
 def ldr_k(
     logits: Tensor,
     target: Tensor,
@@ -426,6 +767,20 @@ def log_cosh(
 ) -> Tensor:
     """Logarithm of the hyperbolic cosine of the error: half its square near 0, its size less log 2 far away."""
 
+def logit_adjusted_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    class_counts: Tensor | None = None,
+    strength: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy with the logarithm of each class's prior added to its logit while training."""
+
 def logit_norm_cross_entropy(
     logits: Tensor,
     target: Tensor,
@@ -468,6 +823,18 @@ def margin_ranking(
 ) -> Tensor:
     """How much the score that should be higher lacks to a margin above the other."""
 
+def mdca(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far the batch's mean probability of each class is from the class's share of its labels."""
+
 def mean_bias_error(
     prediction: Tensor,
     target: Tensor,
@@ -506,6 +873,19 @@ def mixup_ndcg(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """How far the confidences of an item and its mixtures are from the shares of their classes, discounted by rank."""
+
+def mmce(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    bandwidth: float = 0.4,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Maximum mean calibration error: a kernel's measure of how confidence and correctness differ."""
 
 def mse(
     prediction: Tensor,
@@ -571,6 +951,19 @@ def multilabel_soft_margin(
 ) -> Tensor:
     """Binary cross-entropy of every label, averaged over the labels of an item."""
 
+def negative_binomial_nll(
+    log_mean: Tensor,
+    target: Tensor,
+    log_dispersion: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Negative log-likelihood of counts that vary more than Poisson's."""
+
 def nll(
     log_probs: Tensor,
     target: Tensor,
@@ -583,6 +976,18 @@ def nll(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Negative log-likelihood of the true class; with logits, take cross_entropy."""
+
+def normalized_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy over its sum for all possible labels."""
 
 def normalized_rmse(
     prediction: Tensor,
@@ -608,6 +1013,18 @@ def one_hot_square(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Squared distance between the scores and the indicator of the target."""
+
+def one_versus_all(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of each class against all others, summed over classes."""
 
 def poisson_nll(
     prediction: Tensor,
@@ -725,6 +1142,22 @@ def rank_mixup(
 ) -> Tensor:
     """Cross-entropy of the plain items plus a ranking of their confidences against those of their mixtures."""
 
+def regression_with_classification(
+    prediction: Tensor,
+    target: Tensor,
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    regression_weight: float = 100.0,
+    regression: str = "mse",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -1,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Mean error of the number plus mean cross-entropy of its bin, from two heads on the same features."""
+
 def relative_absolute_error(
     prediction: Tensor,
     target: Tensor,
@@ -815,6 +1248,20 @@ def smooth_l1(
 ) -> Tensor:
     """Absolute error whose tip, up to beta, is a parabola."""
 
+def soft_ece(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    bins: int = 15,
+    temperature: float = 0.01,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Root mean squared calibration error over bins that confidences belong to by degrees."""
+
 def soft_margin(
     logits: Tensor,
     target: Tensor,
@@ -838,6 +1285,18 @@ def softmax_mae(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Absolute error between the softmax and the indicator of the target, summed over classes."""
+
+def sparsemax(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The loss of sparsemax, whose probabilities are the point of the simplex nearest to the logits."""
 
 def spherical_softmax(
     logits: Tensor,
@@ -925,6 +1384,32 @@ def triplet_margin_with_distance(
 ) -> Tensor:
     """How much the negative lacks to a margin further away from the anchor than the positive, by any distance."""
 
+def tukey(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    cutoff: float = 4.685,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Nearly half the squared error near the target, and constant from an absolute error of cutoff on."""
+
+def tweedie(
+    log_mean: Tensor,
+    target: Tensor,
+    *,
+    power: float = 1.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Quasi-likelihood of amounts that are often exactly 0, such as the claims on a policy."""
+
 def two_hot(
     logits: Tensor,
     target: Tensor,
@@ -952,3 +1437,16 @@ def z_loss(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """A softplus of how far the target's score, standardised over the classes, falls short of a threshold."""
+
+def zero_inflated_poisson_nll(
+    log_rate: Tensor,
+    target: Tensor,
+    zero_logit: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Negative log-likelihood of counts that are 0 for a reason of their own, or else Poisson."""

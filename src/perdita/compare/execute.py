@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextvars import ContextVar
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -15,6 +15,12 @@ Heard = Callable[[int], Any]  # told how much more is done, while units run
 
 POLL = 0.2  # seconds between two looks at what the workers have done
 WORTH_A_POOL = 40_000  # training steps of single models: below, starting processes costs more than it saves
+PRELOADED = (  # what a worker needs: imported once, by the server that workers are forked from
+    "perdita.compare.unit",
+    "sklearn.datasets",
+    "sklearn.pipeline",
+    "torch._dynamo",  # every optimiser's first step loads it
+)
 _HEARD: ContextVar[Heard | None] = ContextVar("perdita_progress", default=None)
 
 
@@ -46,16 +52,16 @@ class InProcess:
 
 
 class ProcessPool:
-    """Units spread over worker processes, each a fresh interpreter."""
+    """Units spread over worker processes, forked from a server that has done nothing but imports."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self.context = _processes()
 
     def run(self, function: Callable[[T], R], inputs: Sequence[T], heard: Heard) -> Iterator[tuple[T, R]]:
-        context = get_context("spawn")
-        counter, told = context.Value("q", 0), 0
+        counter, told = self.context.Value("q", 0), 0
         workers = min(self.workers, len(inputs))
-        with ProcessPoolExecutor(workers, context, initializer=_listen, initargs=(counter,)) as pool:
+        with ProcessPoolExecutor(workers, self.context, initializer=_listen, initargs=(counter,)) as pool:
             futures = {pool.submit(function, item): item for item in inputs}
             try:
                 while futures:
@@ -69,6 +75,23 @@ class ProcessPool:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+
+def _processes() -> Any:
+    """The start method: forks of a server that only imports, where the system has it; else fresh interpreters."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
+
+
+def start_early() -> None:
+    """Let the workers' imports begin now, beside whatever this process does until it has units for them."""
+    if _processes().get_start_method() == "forkserver":
+        from multiprocessing.forkserver import ensure_running
+
+        ensure_running()
 
 
 def _listen(counter: Any) -> None:

@@ -83,14 +83,15 @@ class Comparison:
 
         return pl.DataFrame(
             [
-                {"loss": r.loss, "condition": r.condition, "fold": r.fold, "seed": r.seed, "metric": name, "value": value}
-                for r in self.runs
-                for name, value in r.metrics.items()
+                (run.loss, run.condition, run.fold, run.seed, name, value)
+                for run in self.runs
+                for name, value in run.metrics.items()
             ],
             schema={
                 "loss": pl.String, "condition": pl.String, "fold": pl.Int64, "seed": pl.Int64, "metric": pl.String,
                 "value": pl.Float64,
             },
+            orient="row",
         )  # fmt: skip
 
     def best(self, condition: str | None = None) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from perdita.compare.arms import BASELINES, resolve
 from perdita.compare.data.conditions import parse_stress
 from perdita.compare.data.splits import check_folds
 from perdita.compare.data.table import Table, load, save_arrays
-from perdita.compare.execute import InProcess, executor
+from perdita.compare.execute import InProcess, executor, start_early
 from perdita.compare.result import Comparison
 from perdita.compare.spec import Condition, DataSpec, LossSpec, Metric, Run, Training, Unit
 from perdita.compare.store import SQLiteStore, Store
@@ -34,6 +34,7 @@ from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
 SEEDS_TOGETHER = 10  # in a unit; fixed, so that a unit and its bits do not depend on the machine's cores
+LONG = 200  # epochs of a single loss: from here on, worker processes are likely to be wanted
 LOSSES_TOGETHER = 16  # in a unit, at most; the groups of a comparison are even in number, and equal in size
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "polars", "optuna", "plotly")
 
@@ -95,6 +96,8 @@ def compare(
     if folds == 1:
         raise InputError("folds must be 0 (hold-out) or at least 2, not 1")
     conditions = parse_stress(stress)
+    if workers != 1 and seeds * max(folds, 1) * (epochs or Training.epochs) >= LONG:
+        start_early()
     spec, folder = _data(data, target, task, out)
     table = load(spec)
     spec = replace(spec, task=table.task)

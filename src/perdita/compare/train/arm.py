@@ -28,18 +28,11 @@ class StackedLoss:
         self.parameters = list(self.state.values())
         self.path: Callable[[Tensor, Tensor], Tensor] | None = None
 
-    def value_and_gradient(
-        self, outputs: Float[Tensor, "seeds b k"], target: Tensor
-    ) -> tuple[Float[Tensor, "seeds"], Float[Tensor, "seeds b k"]]:
-        """The mean loss of each seed, and its gradient; those of the criterion's own parameters go to ``.grad``."""
-        outputs = outputs.requires_grad_()
+    def __call__(self, outputs: Float[Tensor, "seeds b k"], target: Tensor) -> Float[Tensor, "seeds"]:
+        """The mean loss of each seed."""
         if self.path is None:
-            self.path = self._choose(outputs, target)
-        values = self.path(outputs, target)
-        (gradient, *own) = torch.autograd.grad(values.sum(), [outputs, *self.parameters])
-        for parameter, its in zip(self.parameters, own, strict=True):
-            parameter.grad = its
-        return values.detach(), gradient
+            self.path = self._choose(outputs.detach().requires_grad_(), target)
+        return self.path(outputs, target)
 
     def _choose(self, outputs: Tensor, target: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         """The fastest path that agrees with the plain one on the first batch."""

@@ -1,8 +1,8 @@
-"""Training: every loss at every seed as one stacked model.
+"""Training: every loss at every seed in one loop, the models of a loss's seeds stacked.
 
-The parameters of all models are stacked, (arms, seeds, …), and one step trains them all: one batched forward pass, the
-value and gradient of each loss on its own models' outputs, one batched backward pass, one optimiser step. A model's
-numbers do not depend on what its neighbours in the stack do: the sum of their losses has separate gradients.
+All arms see the same batches. The parameters of an arm's models are stacked, (seeds, …): one batched forward pass, the
+loss of every seed and one batched backward pass for each arm, then one optimiser step for all of them. A model's
+numbers do not depend on its neighbours: the sum of their losses has separate gradients.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from perdita.compare.train.arm import StackedLoss
-from perdita.compare.train.optimizer import StackedOptimizer
+from perdita.compare.train.models import is_dense, stacked_dense
+from perdita.compare.train.optimizer import ScheduledOptimizer
 from perdita.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,39 +104,36 @@ def _train(
     learning_rates: Sequence[float],
     after_epoch: Callable[[int, Callable[[str], Tensor]], None] | None,
 ) -> Trained:
-    arms = list(criteria)
-    base, parameters, buffers = _initial(make_model, seeds, len(arms), stacked)
-    forward = _forward(base, parameters, buffers, stacked)
+    base, arms = _initial(make_model, seeds, len(criteria), stacked)
+    forward = _forward(base, stacked)
     losses = [StackedLoss(criterion, len(seeds)) for criterion in criteria.values()]
     features = torch.stack([fold.features for fold in folds])  # (seeds, n, *f)
     target = torch.stack([fold.target for fold in folds])
     order = [torch.Generator().manual_seed(seed) for seed in seeds]
     n, rows = features.shape[1], torch.arange(len(seeds)).unsqueeze(1)
     batch = n if training.batch_size is None else min(training.batch_size, n)
-    steps = math.ceil(n / batch)
-    own = [parameter for loss in losses for parameter in loss.parameters]
-    optimizer = StackedOptimizer(training, parameters, own, steps * training.epochs, learning_rates)
+    learnt = [[*arm.parameters.values(), *loss.parameters] for arm, loss in zip(arms, losses, strict=True)]
+    optimizer = ScheduledOptimizer(training, learnt, learning_rates, math.ceil(n / batch) * training.epochs)
     curve = torch.zeros(len(arms), len(seeds), training.epochs)
     spent, started = [0.0] * len(arms), time.perf_counter()
 
     def predict(part: str) -> Tensor:
-        return _predict(forward, torch.stack([fold.parts[part] for fold in folds]), parameters)
+        given = torch.stack([fold.parts[part] for fold in folds])
+        return torch.stack([_predict(forward, arm, given) for arm in arms])
 
     for epoch in range(training.epochs):
         base.train()
         shuffled = torch.stack([torch.randperm(n, generator=generator) for generator in order])
         for start in range(0, n, batch):
             chosen = shuffled[:, start : start + batch]
-            outputs = forward(features[rows, chosen])  # (arms, seeds, b, k)
-            gradient = torch.empty_like(outputs)
-            wanted = target[rows, chosen]
+            given, wanted = features[rows, chosen], target[rows, chosen]
             optimizer.zero_grad()
-            for index, loss in enumerate(losses):
+            for index, (arm, loss) in enumerate(zip(arms, losses, strict=True)):
                 begun = time.perf_counter()
-                values, gradient[index] = loss.value_and_gradient(outputs[index].detach(), wanted)
-                curve[index, :, epoch] += values * (chosen.shape[1] / n)
+                values = loss(forward(arm, given), wanted)
+                values.sum().backward()
+                curve[index, :, epoch] += values.detach() * (chosen.shape[1] / n)
                 spent[index] += time.perf_counter() - begun
-            outputs.backward(gradient)
             optimizer.step()
         if after_epoch is not None:
             base.eval()
@@ -143,56 +141,59 @@ def _train(
     base.eval()
     outputs = {part: predict(part) for part in folds[0].parts}
     shared = (time.perf_counter() - started - sum(spent)) / len(arms)
-    seconds = {arm: (shared + own_time) / len(seeds) for arm, own_time in zip(arms, spent, strict=True)}
-    states = {name: tensor.detach() for name, tensor in {**parameters, **buffers}.items()}
+    seconds = {name: (shared + own) / len(seeds) for name, own in zip(criteria, spent, strict=True)}
+    held = [{**arm.parameters, **arm.buffers} for arm in arms]
+    states = {name: torch.stack([state[name].detach() for state in held]) for name in held[0]}
     if not stacked:
-        states = {name: tensor[None, None] for name, tensor in states.items()}
+        states = {name: tensor.unsqueeze(1) for name, tensor in states.items()}
     return Trained(outputs, curve, seconds, states)
+
+
+@dataclass(frozen=True)
+class _Models:
+    """An arm's models: parameters and buffers, (seeds, …) each, or those of the one model."""
+
+    parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor]
 
 
 def _initial(
     make_model: Callable[[], nn.Module], seeds: Sequence[int], arms: int, stacked: bool
-) -> tuple[nn.Module, dict[str, Tensor], dict[str, Tensor]]:
+) -> tuple[nn.Module, list[_Models]]:
     models = []
     for seed in seeds:
         torch.manual_seed(seed)
         models.append(make_model())
     torch.manual_seed(seeds[0])  # of what the models draw while they train (dropout)
     if not stacked:
-        model = models[0]
-        return model, dict(model.named_parameters()), dict(model.named_buffers())
+        return models[0], [_Models(dict(models[0].named_parameters()), dict(models[0].named_buffers()))]
     parameters, buffers = stack_module_state(models)
 
-    def spread(tensor: Tensor) -> Tensor:
-        return tensor.detach().expand(arms, *tensor.shape).clone()
+    def fresh(state: Mapping[str, Tensor], learnt: bool) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone().requires_grad_(learnt) for name, tensor in state.items()}
 
-    return (
-        models[0],
-        {name: spread(tensor).requires_grad_() for name, tensor in parameters.items()},
-        {name: spread(tensor) for name, tensor in buffers.items()},
-    )
+    return models[0], [_Models(fresh(parameters, True), fresh(buffers, False)) for _ in range(arms)]
 
 
-def _forward(
-    base: nn.Module, parameters: dict[str, Tensor], buffers: dict[str, Tensor], stacked: bool
-) -> Callable[[Tensor], Tensor]:
+def _forward(base: nn.Module, stacked: bool) -> Callable[[_Models, Tensor], Tensor]:
+    """Outputs (seeds, b, k) of an arm's models on their own rows (seeds, b, *f)."""
     if not stacked:
-        return lambda features: base(features[0])[None, None]
+        return lambda arm, features: base(features[0]).unsqueeze(0)
+    if is_dense(base):
+        return lambda arm, features: stacked_dense(base, arm.parameters, features)
 
-    def one(state: dict[str, Tensor], held: dict[str, Tensor], features: Tensor) -> Tensor:
-        return functional_call(base, {**state, **held}, (features,))
+    def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], features: Tensor) -> Tensor:
+        return functional_call(base, {**parameters, **buffers}, (features,))
 
     over_seeds = vmap(one, randomness="different")
-    over_arms = vmap(over_seeds, in_dims=(0, 0, None), randomness="different")
-    return lambda features: over_arms(parameters, buffers, features)
+    return lambda arm, features: over_seeds(arm.parameters, arm.buffers, features)
 
 
 @torch.no_grad()
-def _predict(forward: Callable[[Tensor], Tensor], features: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-    widest = max(parameter.shape[-2] if parameter.ndim > 1 else 1 for parameter in parameters.values())
-    models = next(iter(parameters.values())).shape[:2].numel() if parameters else 1
-    rows = max(1, CHUNK // max(1, widest * models))
-    return torch.cat([forward(chunk) for chunk in features.split(rows, dim=1)], dim=2)
+def _predict(forward: Callable[[_Models, Tensor], Tensor], arm: _Models, features: Tensor) -> Tensor:
+    widest = max((parameter.shape[-2] for parameter in arm.parameters.values() if parameter.ndim > 1), default=1)
+    rows = max(1, CHUNK // max(1, widest * len(features)))
+    return torch.cat([forward(arm, chunk) for chunk in features.split(rows, dim=1)], dim=1)
 
 
 def _join(arms: list[str], single: list[list[Trained]]) -> Trained:

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from perdita.core.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from jaxtyping import Float
-    from torch import Tensor
 
 STOCK = ("mlp", "cnn", "gru")
 ModelFactory = Callable[[tuple[int, ...], int], nn.Module]
@@ -29,6 +28,28 @@ def mlp(shape: tuple[int, ...], outputs: int, hidden: tuple[int, ...] = (128,)) 
     for narrow, wide in itertools.pairwise(widths):
         layers += [nn.Linear(narrow, wide), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+
+
+def is_dense(model: nn.Module) -> bool:
+    """Whether a model is what `mlp` makes: a chain of fully connected layers."""
+    kinds = [type(layer) for layer in model] if isinstance(model, nn.Sequential) else []
+    return kinds[:2] == [nn.Flatten, nn.Linear] and set(kinds) <= {nn.Flatten, nn.Linear, nn.ReLU}
+
+
+def stacked_dense(
+    model: nn.Module, parameters: dict[str, Tensor], features: Float[Tensor, "s n *f"]
+) -> Float[Tensor, "s n k"]:
+    """The outputs of s dense models at once: what vmap over the model gives, with one product for each layer.
+
+    Activations are kept as (s, width, n): so every gradient has the layout of its parameter, and none is copied.
+    """
+    hidden = features.flatten(2).transpose(1, 2)
+    for name, layer in model.named_children():
+        if isinstance(layer, nn.Linear):
+            hidden = torch.baddbmm(parameters[f"{name}.bias"].unsqueeze(2), parameters[f"{name}.weight"], hidden)
+        elif isinstance(layer, nn.ReLU):
+            hidden = hidden.relu_()  # a product of its own, which nobody else reads
+    return hidden.transpose(1, 2)
 
 
 def cnn(shape: tuple[int, ...], outputs: int, hidden: tuple[int, ...] = (128,)) -> nn.Module:

@@ -127,4 +127,4 @@ def balanced_correctness_aware(
     share = right.sum() / counted.sum().clamp_min(1)
     even = (share > 0) & (share < 1)
     weight = torch.where(even, right * (1 - share) + (1 - right) * share, 1.0)
-    return weight * (top_confidence(logits, temperature) - right).square(), weight
+    return weight * (top_confidence(logits, temperature) - right).square(), weight  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""Judging: what a result is worth, and on which scale."""

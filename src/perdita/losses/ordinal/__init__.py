@@ -1,0 +1,1 @@
+"""Losses of ordered classes: grades, severities, ages."""

@@ -1,0 +1,164 @@
+"""Ordered classes as a row of yes-or-no questions: is the label above threshold k?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from perdita.core import InputError, Traits, component, loss
+from perdita.core.apply import _may_look
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+    from torch import Tensor
+
+
+def check_levels(target: Int[Tensor, "n *d"], classes: int) -> None:
+    """Raise `InputError` for a label above the last class, where values may be read."""
+    if target.numel() and _may_look({"target": target}) and (top := int(target.max())) >= classes:
+        raise InputError(f"target must hold class indices from 0 to {classes - 1}, but holds {top}")
+
+
+def above(target: Int[Tensor, "n *d"], like: Float[Tensor, "n k *d"], offset: int = 0) -> Bool[Tensor, "n k *d"]:
+    """Whether the label is above threshold k - offset, for every threshold k."""
+    thresholds = torch.arange(like.shape[1], device=like.device).view(1, -1, *[1] * (like.ndim - 2))
+    return target.unsqueeze(1) > thresholds - offset
+
+
+@component("ordinal-rasch")
+def ordinal_softmax(logits: Float[Tensor, "n k *d"], *, ordered: bool = False) -> Float[Tensor, "n c *d"]:
+    """Class probabilities of cumulative logits: differences of P(y > k) = sigmoid(logits).
+
+    Args:
+        logits: (n, k, *d) one logit for each of the k = c - 1 thresholds.
+        ordered: True refuses logits that rise from one threshold to the next, for which a probability is negative.
+            They fall in training's optimum alone.
+
+    Returns:
+        (n, k + 1, *d) numbers that sum to one over dimension 1.
+
+    Raises:
+        InputError: with ``ordered``, logits that rise.
+    """
+    if ordered and bool((rising := logits.diff(dim=1) > 0).any()):
+        index = rising.nonzero()[0].tolist()
+        raise InputError(f"logits must not rise along dimension 1; they do after logits{index}")
+    survival = torch.sigmoid(logits)
+    ends = survival.narrow(1, 0, 1)
+    return torch.cat([torch.ones_like(ends), survival], 1) - torch.cat([survival, torch.zeros_like(ends)], 1)
+
+
+@component("ordinal-rasch")
+def predicted_rank(logits: Float[Tensor, "n k *d"]) -> Int[Tensor, "n *d"]:
+    """(n, *d) the number of thresholds that are more likely passed than not: the class that cumulative logits name."""
+    return (logits > 0).sum(1)
+
+
+@component("ordinal-rasch")
+def conditional_survival(logits: Float[Tensor, "n k *d"]) -> Float[Tensor, "n k *d"]:
+    """(n, k, *d) P(y > k) of the conditional logits of `corn`: products of P(y > k | y > k - 1), which never rise."""
+    return F.logsigmoid(logits).cumsum(1).exp()
+
+
+@loss(
+    task="ordinal",
+    paper="ordinal-rasch",
+    aliases=("coral", "coral_loss"),
+    traits=Traits(
+        convex=True, bounded=False, nonnegative=True, shift_invariant=False, scale_invariant=False, differentiable=True
+    ),
+    domains={"importance_weight": "nonnegative"},
+    ignore_index=-100,
+    link="cumulative sigmoid",
+)  # fmt: skip
+def ordinal_cross_entropy(
+    logits: Float[Tensor, "n k *d"],
+    target: Int[Tensor, "n *d"],
+    *,
+    importance_weight: Float[Tensor, "k"] | None = None,
+) -> Float[Tensor, "n *d"]:
+    r"""Binary cross-entropy of every threshold's question, whether the label is above it.
+
+    With k = c - 1 thresholds between c ordered classes and w the importance_weight, or 1:
+
+    .. math:: \ell = \sum_{j=0}^{k-1} w_j \left[\log(1 + e^{z_j}) - z_j\, 1[y > j]\right]
+
+    The terms are summed over the thresholds, not averaged. A head with one slope for all thresholds (`CoralHead`) has
+    logits that fall from threshold to threshold at its optimum, so that the answers do not contradict each other;
+    `ordinal_softmax` makes class probabilities of them and `predicted_rank` the class. One threshold is binary
+    cross-entropy.
+
+    Args:
+        logits: (n, k, *d) one logit z for each threshold.
+        target: (n, *d) classes y from 0 to k.
+        importance_weight: (k,) weight of each threshold.
+
+    Returns:
+        (n, *d) non-negative values.
+
+    Raises:
+        InputError: labels outside 0..k, negative weights.
+
+    Example:
+        >>> logits = torch.tensor([[2.0, 0.5, -1.0]])
+        >>> perdita.functional.ordinal_cross_entropy(logits, torch.tensor([1])).item()
+        1.41426...
+
+    Source:
+        Kennedy et al., 2020, arXiv 2009.10277, whose ordinal heads are those of Cao, Mirjalili, Raschka, "Rank
+        Consistent Ordinal Regression for Neural Networks with Application to Age Estimation", Pattern Recognition
+        Letters 2020, arXiv 1901.07884, equation 4; as in the code of both.
+    """
+    check_levels(target, logits.shape[1] + 1)
+    passed = above(target, logits)
+    terms = F.softplus(torch.where(passed, -logits, logits))  # -log of the right answer's probability
+    if importance_weight is not None:
+        terms = terms * importance_weight.view(1, -1, *[1] * (logits.ndim - 2))
+    return terms.sum(1)
+
+
+@loss(
+    task="ordinal",
+    aliases=("corn_loss",),
+    traits=Traits(
+        convex=True, bounded=False, nonnegative=True, shift_invariant=False, scale_invariant=False, differentiable=True
+    ),
+    ignore_index=-100,
+    link="conditional sigmoid",
+)  # fmt: skip
+def corn(logits: Float[Tensor, "n k *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+    r"""Binary cross-entropy of the thresholds that an item reaches: whether it passes each, given that it came so far.
+
+    With k = c - 1 thresholds between c ordered classes and sigmoid(z_j) = P(y > j given y > j - 1):
+
+    .. math:: \ell = \sum_{j=0}^{\min(y,\, k-1)} \left[\log(1 + e^{z_j}) - z_j\, 1[y > j]\right]
+
+    which is the negative log-likelihood of y. `conditional_survival` gives P(y > j), which never rises, whatever the
+    head. The mean divides by the number of questions that were asked, min(y, k - 1) + 1 for each item, as the authors'
+    code does; a port of it to another framework divides by the number of classes instead.
+
+    Args:
+        logits: (n, k, *d) one conditional logit z for each threshold.
+        target: (n, *d) classes y from 0 to k.
+
+    Returns:
+        (n, *d) non-negative values.
+
+    Raises:
+        InputError: labels outside 0..k.
+
+    Example:
+        >>> logits = torch.tensor([[2.0, 0.5, -1.0]])
+        >>> perdita.functional.corn(logits, torch.tensor([1]), reduction="sum").item()
+        1.10100...
+
+    Source:
+        Shi, Cao, Raschka, "Deep Neural Networks for Rank-Consistent Ordinal Regression Based on Conditional
+        Probabilities", Pattern Analysis and Applications 2023, arXiv 2111.08851, equation 9.
+    """
+    check_levels(target, logits.shape[1] + 1)
+    asked = above(target, logits, offset=1)
+    terms = F.softplus(torch.where(above(target, logits), -logits, logits))
+    return torch.where(asked, terms, 0.0).sum(1), asked.sum(1)
