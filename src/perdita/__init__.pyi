@@ -10,6 +10,7 @@ from perdita import claims as claims
 from perdita import compound as compound
 from perdita import core as core
 from perdita import functional as functional
+from perdita import judge as judge
 from perdita import losses as losses
 from perdita import nn as nn
 from perdita import testing as testing
@@ -362,6 +363,34 @@ class BinaryFocal(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class BinaryHinge(Criterion):
+    """The loss of a support vector machine: what each score falls short of a margin of 1 on its label's side."""
+    def __init__(self, *, power: int = 2, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BinomialCrossEntropy(Criterion):
+    """Cross-entropy of a binomial distribution over the ordered classes, which one logit describes."""
+    def __init__(self, *, classes: int, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class BlackBoxBrier(Criterion):
     """A surrogate whose gradient trains a generator of outcomes on the squared distance to the data's distribution."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -506,6 +535,20 @@ class ConstrainedMargin(Criterion):
     def __init__(
         self, *, transform: str = "squared_hinge", reduction: str = "mean", ignore_index: int | None = -100
     ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Corn(Criterion):
+    """Binary cross-entropy of the thresholds that an item reaches: whether it passes each, given that it came so far."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -720,6 +763,20 @@ class Dice(Criterion):
     def __init__(
         self, *, smooth: float = 1.0, classes: str = "all", reduction: str = "mean", ignore_index: int | None = -100
     ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class EarthMover(Criterion):
+    """How far probability has to travel along the ordered classes to become the target."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -1444,6 +1501,59 @@ class OneVersusAll(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class OneVersusAllHinge(Criterion):
+    """The loss of one support vector machine for each class, summed over classes."""
+    def __init__(
+        self,
+        *,
+        power: int = 2,
+        class_weight: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        class_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class OrdinalCrossEntropy(Criterion):
+    """Binary cross-entropy of every threshold's question, whether the label is above it."""
+    def __init__(
+        self, *, importance_weight: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        importance_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class OrdinalLogLoss(Criterion):
+    """Every wrong class pays for its probability, the more the farther it is from the label."""
+    def __init__(self, *, alpha: float = 1.0, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class PoissonNll(Criterion):
     """Negative log-likelihood of counts under Poisson distributions, without the terms that the target alone decides."""
     def __init__(
@@ -1801,6 +1911,20 @@ class SphericalSoftmax(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class SquaredEarthMover(Criterion):
+    """Squared distance between the predicted and the wanted cumulative probabilities."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Squentropy(Criterion):
     """Cross-entropy plus the mean squared logit of the wrong classes."""
     def __init__(
@@ -1932,6 +2056,22 @@ class TwoHot(Criterion):
     """Cross-entropy against the target's share in the two points of a grid beside it."""
     def __init__(
         self, *, low: float = -10.0, high: float = 10.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class UnimodalCrossEntropy(Criterion):
+    """Cross-entropy plus a penalty wherever the probabilities do not fall away from the label on both sides."""
+    def __init__(
+        self, *, penalty: float = 1.0, margin: float = 0.05, reduction: str = "mean", ignore_index: int | None = -100
     ) -> None: ...
     def forward(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" in its place
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # a user's own losses and models lie where the command is called
     try:
         from perdita.cli import app
     except ModuleNotFoundError as missing:

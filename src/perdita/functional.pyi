@@ -200,6 +200,32 @@ def binary_focal(
 ) -> Tensor:
     """Binary cross-entropy of each element, scaled by a power of the probability that is missing."""
 
+def binary_hinge(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    power: int = 2,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The loss of a support vector machine: what each score falls short of a margin of 1 on its label's side."""
+
+def binomial_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    classes: int,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of a binomial distribution over the ordered classes, which one logit describes."""
+
 def black_box_brier(
     log_probs: Tensor,
     model_samples: Tensor,
@@ -312,6 +338,18 @@ def constrained_margin(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """The summed penalties of the wrong classes' scores, under the constraint that the scores of an item sum to zero."""
+
+def corn(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of the thresholds that an item reaches: whether it passes each, given that it came so far."""
 
 def correctness_aware(
     logits: Tensor,
@@ -468,6 +506,18 @@ def dice(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One minus the soft Dice overlap of each class's pixels, averaged over classes: one value for each image."""
+
+def earth_mover(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far probability has to travel along the ordered classes to become the target."""
 
 def energy_score(
     members: Tensor,
@@ -1026,6 +1076,46 @@ def one_versus_all(
 ) -> Tensor:
     """Binary cross-entropy of each class against all others, summed over classes."""
 
+def one_versus_all_hinge(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    power: int = 2,
+    class_weight: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The loss of one support vector machine for each class, summed over classes."""
+
+def ordinal_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    importance_weight: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of every threshold's question, whether the label is above it."""
+
+def ordinal_log_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Every wrong class pays for its probability, the more the farther it is from the label."""
+
 def poisson_nll(
     prediction: Tensor,
     target: Tensor,
@@ -1311,6 +1401,18 @@ def spherical_softmax(
 ) -> Tensor:
     """Cross-entropy of probabilities that grow with the squared score."""
 
+def squared_earth_mover(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared distance between the predicted and the wanted cumulative probabilities."""
+
 def squentropy(
     logits: Tensor,
     target: Tensor,
@@ -1423,6 +1525,20 @@ def two_hot(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy against the target's share in the two points of a grid beside it."""
+
+def unimodal_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    penalty: float = 1.0,
+    margin: float = 0.05,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy plus a penalty wherever the probabilities do not fall away from the label on both sides."""
 
 def z_loss(
     logits: Tensor,

@@ -103,11 +103,28 @@ def _spec(label: str | None, config: dict[str, Any], task: str, targets: int) ->
     if own is not None and not fits(own, task, targets):
         several = f" with {targets} targets" if targets > 1 else ""
         raise InputError(f"{own.name} is a loss for the task {own.task}; it does not fit the task {task}{several}")
+    if own is not None:
+        config = {**config, "loss": _importable(own)}
     name = label or (own.name if own is not None else "+".join(criterion.weights))
     shown = {key: value for key, value in config.items() if key not in ("loss", "reduction")}
     if label is None and own is not None and shown:
         name += "(" + ", ".join(f"{key}={value}" for key, value in sorted(shown.items())) + ")"
     return LossSpec(name, json.dumps(config, sort_keys=True))
+
+
+def _importable(own: Card) -> str:
+    """The name under which a worker process finds a loss: the catalogue's, or module:loss for one of the user's own."""
+    module = own.per_example.__module__
+    if module.startswith("perdita.") or module == "__main__":
+        return own.name
+    return f"{module}:{own.per_example.__qualname__.split('.')[0]}"
+
+
+def only_here(spec: LossSpec) -> bool:
+    """Whether a loss is defined in the running script or session, where no other process can import it."""
+    criterion = spec.build()
+    parts = list(criterion.criteria.values()) if hasattr(criterion, "criteria") else [criterion]
+    return any(part.card.per_example.__module__ == "__main__" for part in parts)
 
 
 def fits(loss: Card, task: str, targets: int = 1) -> bool:

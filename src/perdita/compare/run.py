@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import perdita
-from perdita.compare.arms import BASELINES, resolve
+from perdita.compare.arms import BASELINES, only_here, resolve
 from perdita.compare.data.conditions import parse_stress
 from perdita.compare.data.splits import check_folds
 from perdita.compare.data.table import Table, load, save_arrays
@@ -132,7 +132,7 @@ def compare(
     ]
     with SQLiteStore(folder / "runs.sqlite") as store:
         held = store if resume else _Fresh(store)
-        here = training.model.startswith("local:")  # no other process could import the model
+        here = training.model.startswith("local:") or any(map(only_here, arms))  # no other process could import them
         pool = InProcess() if here else executor(workers, len(units), _steps(units, table.rows))
         if tune:
             units = _tuned(units, tune, primary, held)

@@ -134,7 +134,7 @@ def fit_logistic(
         classes: number of classes.
         inverse_penalty: the constant C of the field; the bias is not penalised.
         iterations: at most.
-        tolerance: largest entry of the gradient at which it stops.
+        tolerance: largest entry of the gradient, per row, at which it stops.
 
     Returns:
         The layer, and whether its gradient came below the tolerance.
@@ -146,8 +146,9 @@ def fit_logistic(
     optimizer = torch.optim.LBFGS(
         layer.parameters(),
         max_iter=iterations,
-        tolerance_grad=tolerance,
-        tolerance_change=1e-13,
+        tolerance_grad=tolerance * len(x),
+        tolerance_change=0.0,
+        history_size=10,
         line_search_fn="strong_wolfe",
     )
 
@@ -161,4 +162,4 @@ def fit_logistic(
     optimizer.step(closure)
     closure()
     steepest = max(float(p.grad.abs().max()) for p in layer.parameters() if p.grad is not None)
-    return layer.requires_grad_(False), steepest <= tolerance
+    return layer.requires_grad_(False), steepest <= tolerance * len(x)

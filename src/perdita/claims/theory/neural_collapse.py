@@ -100,7 +100,7 @@ def _descend(
         loss, weight = misfit()
         loss = loss + decay / 2 * sum(variable.square().sum((1, 2)) for variable in variables)
         means = (variables[-1] @ one_hot.T).mT / torch.tensor(COUNTS, dtype=torch.float64, device=device).unsqueeze(1)
-    return loss, weight, means
+    return loss.cpu(), weight.cpu(), means.cpu()
 
 
 def _measures(

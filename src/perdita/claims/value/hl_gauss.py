@@ -57,7 +57,7 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
             + "; ".join(f"{name} {', '.join(f'{error:.3f}' for error in found)}" for name, found in means.items()),
             "at b = 0 the squared error itself fits best" if means["mse"][0] == min(m[0] for m in means.values()) else
             "at b = 0 the squared error does not fit best",
-            "the verdict depends on the recipe: tried once with 240 steps instead of 400, to save time, it did not hold",
+            "the verdict depends on the recipe: tried once with 240 steps instead of 400, it did not hold",
         ],
     )  # fmt: skip
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import os
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -131,8 +129,6 @@ def factory(name: str, hidden: tuple[int, ...]) -> ModelFactory:
         raise InputError(
             f"unknown model {name!r}{nearest(name, STOCK)}; give one of {', '.join(STOCK)}, or module:factory"
         )
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # the user's own module lies where the command was called
     try:
         found: ModelFactory = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Choice, Cost, Traits, loss
-from perdita.core.numerics import class_indicator
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -63,8 +62,9 @@ def one_versus_all_hinge(
         arXiv 1306.0239. There the loss is summed over the batch, times C, beside half the squared norm of the last
         layer's weight: `perdita.nn.support_vector.SupportVectorHead`.
     """
-    side = torch.where(class_indicator(target, logits), logits, -logits)
-    values = _lack(side, power).sum(1)
+    index = target.long().unsqueeze(1)
+    wrong = logits.scatter(1, index, -logits.gather(1, index))  # (n, c, *d): -t z
+    values = _lack(wrong, power).sum(1)
     if class_weight is None:
         return values
     weights = class_weight[target.long()]
@@ -109,9 +109,9 @@ def binary_hinge(
         Cortes, Vapnik, "Support-Vector Networks", Machine Learning 20, 1995; the single-score form of
         `one_versus_all_hinge`, which with two classes holds two such scores.
     """
-    return _lack(target * logits, power)
+    return _lack(-target * logits, power)
 
 
-def _lack(side: Float[Tensor, "*n"], power: int) -> Float[Tensor, "*n"]:
-    lack = torch.relu(1 - side)
+def _lack(wrong: Float[Tensor, "*n"], power: int) -> Float[Tensor, "*n"]:
+    lack = torch.relu(1 + wrong)
     return lack if power == 1 else lack.square()

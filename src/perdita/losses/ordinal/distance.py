@@ -73,8 +73,7 @@ def ordinal_log_loss(
     task="ordinal",
     aliases=("emd", "expected_distance"),
     traits=Traits(
-        proper=False, classification_calibrated=False, convex=False, bounded=True, nonnegative=True,
-        shift_invariant=True, scale_invariant=False,
+        proper=False, convex=False, bounded=True, nonnegative=True, shift_invariant=True, scale_invariant=False,
     ),
     cost=Cost(passes=4),
     ignore_index=-100,
