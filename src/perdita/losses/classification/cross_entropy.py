@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @loss(
     task="multiclass",
-    aliases=("ce", "log_loss", "softmax_loss"),
+    aliases=("ce", "log_loss", "softmax_loss", "CrossEntropyLoss"),
     traits=Traits(
         proper=True, classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
