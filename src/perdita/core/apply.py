@@ -65,7 +65,7 @@ def apply(
     signature = card.signature
     check_reduction(reduction, normalizer)
     sizes = _sizes(card, tensors)
-    eager = _may_look(tensors)
+    eager = may_look(tensors)
     if eager and _checked(card, tensors, sizes, ignore_index, weight):
         ignored = None
     else:
@@ -132,7 +132,7 @@ def _evaluate(
     return found if isinstance(found, tuple) else (found, None)
 
 
-def _may_look(tensors: Mapping[str, Any]) -> bool:
+def may_look(tensors: Mapping[str, Any]) -> bool:
     """Whether values may be read on the host: never in compiled code or under vmap/grad; on accelerators in debug."""
     if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
         return False

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import InputError, Traits, component, loss
-from perdita.core.apply import _may_look
+from perdita.core.apply import may_look
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def check_levels(target: Int[Tensor, "n *d"], classes: int) -> None:
     """Raise `InputError` for a label above the last class, where values may be read."""
-    if target.numel() and _may_look({"target": target}) and (top := int(target.max())) >= classes:
+    if target.numel() and may_look({"target": target}) and (top := int(target.max())) >= classes:
         raise InputError(f"target must hold class indices from 0 to {classes - 1}, but holds {top}")
 
 
