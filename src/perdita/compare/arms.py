@@ -121,7 +121,7 @@ def _importable(own: Card) -> str:
 
 
 def only_here(spec: LossSpec) -> bool:
-    """Whether a loss is defined in the running script or session, where no other process can import it."""
+    """Whether a loss is defined in the running script or notebook, where no other process can import it."""
     criterion = spec.build()
     parts = list(criterion.criteria.values()) if hasattr(criterion, "criteria") else [criterion]
     return any(part.card.per_example.__module__ == "__main__" for part in parts)
