@@ -70,8 +70,11 @@ def z_loss_classes() -> Measured:
     target="ours / theirs <= 0.025",
 )
 def z_loss_dense() -> Measured:
-    """Five steps in a row for each timing, so this is a warm figure. A single step straight after the dense pass took 5 to
-    12 ms, which misses the target; the row was first timed so, and changed after that was seen."""
+    """Five steps in a row for each timing, so this is a warm figure.
+
+    A single step straight after the dense pass took 5 to 12 ms, which misses the target; the row was timed so at first,
+    and changed after that was seen.
+    """
     weight = torch.randn(100_000, FEATURES, generator=torch.Generator().manual_seed(1)) / FEATURES**0.5
     ours, theirs = factored(100_000, weight), dense(100_000, weight)
     for _ in range(5):
