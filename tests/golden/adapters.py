@@ -1,6 +1,6 @@
 """One adapter for each paper with golden vectors: inputs and params as the JSON names them → outputs as it expects.
 
-Adapters live in ``adapters_<room>.py`` beside this file and are found by that name. An adapter reads every key that the
+Adapters live in the modules of ``papers/`` beside this file and are found there. An adapter reads every key that the
 paper's vectors may hold through a `Reader`, calls perdita, and returns a mapping; ``grad_<input>`` is the gradient of
 ``loss``.
 """
@@ -30,6 +30,6 @@ def adapter(slug: str) -> Callable[[Adapter], Adapter]:
 
 def load_adapters() -> dict[str, Adapter]:
     """Every adapter by slug."""
-    for path in sorted(Path(__file__).parent.glob("adapters_*.py")):
-        importlib.import_module(f"tests.golden.{path.stem}")
+    for path in sorted((Path(__file__).parent / "papers").glob("*.py")):
+        importlib.import_module(f"tests.golden.papers.{path.stem}")
     return ADAPTERS

@@ -11,7 +11,7 @@ import perdita.functional as P
 from perdita.nn.factored_output import FactoredSphericalLinear
 from perdita.theory.consistency import comp_sum_conditional_minimum, comp_sum_transform
 from tests.golden.adapters import adapter
-from tests.golden.adapters_classification import REDUCTIONS
+from tests.golden.papers.classification import REDUCTIONS
 from tests.golden.reader import Reader
 
 COMP_SUM_KINDS = ("comp_sum", "smooth_adversarial")
