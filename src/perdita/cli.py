@@ -51,6 +51,7 @@ def compare(
     ] = "clean",
     tune: Annotated[int, typer.Option(help="Configurations that each loss may try first.")] = 0,
     metric: Annotated[str | None, typer.Option(help="Primary metric.")] = None,
+    test: Annotated[str, typer.Option(help="Of the paired differences: t (corrected), wilcoxon or permutation.")] = "t",
     batch_size: Annotated[int | None, typer.Option(help="Rows in a batch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The same for every loss.")] = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
@@ -65,8 +66,9 @@ def compare(
     console = _console()
     comparison = run(
         model, source, losses, target=target, task=task, baseline=baseline, seeds=seeds, folds=folds, epochs=epochs,
-        batch_size=batch_size, learning_rate=learning_rate, stress=stress, tune=tune, metric=metric, workers=workers,
-        resume=resume, out=out, progress=None if as_json else progress, command=shlex.join(["perdita", *sys.argv[1:]]),
+        batch_size=batch_size, learning_rate=learning_rate, stress=stress, tune=tune, metric=metric, test=test,
+        workers=workers, resume=resume, out=out, progress=None if as_json else progress,
+        command=shlex.join(["perdita", *sys.argv[1:]]),
     )  # fmt: skip
     if as_json:
         _print_json(comparison.to_json())

@@ -14,7 +14,7 @@ OPTIONS = {
     "--baseline": ("baseline", "mse"), "--seeds": ("seeds", 3), "--folds": ("folds", 4), "--epochs": ("epochs", 5),
     "--model": ("model", "module:factory"), "--stress": ("stress", "clean,noise=0.3"), "--tune": ("tune", 6),
     "--metric": ("metric", "brier"), "--batch-size": ("batch_size", 7), "--learning-rate": ("learning_rate", 0.5),
-    "--workers": ("workers", 2),
+    "--workers": ("workers", 2), "--test": ("test", "wilcoxon"),
 }  # fmt: skip
 DEFAULTS = {name: own.default for name, own in inspect.signature(comparison.compare).parameters.items()}
 

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy.stats import wilcoxon
 from torch import nn
 
 import perdita
@@ -74,11 +75,45 @@ def test_a_second_call_takes_everything_from_the_store(tmp_path: Path) -> None:
     assert second.rows == first.rows
 
 
+def test_another_test_judges_the_same_runs(tmp_path: Path) -> None:
+    options = {**QUICK, "data": "iris", "seeds": 6, "out": tmp_path}
+    found = {test: compare(test=test, **options) for test in ("t", "wilcoxon", "permutation")}
+    assert measured(found["t"].frame).equals(measured(found["permutation"].frame))
+    frame = measured(found["t"].frame).filter(pl.col("metric") == found["t"].primary.name)
+    accuracy = {loss: frame.filter(pl.col("loss") == loss)["value"].to_numpy() for loss in frame["loss"].unique()}
+    (other,) = [row for row in found["wilcoxon"].rows if row.loss == "squentropy"]
+    expected = wilcoxon(accuracy["squentropy"] - accuracy["cross_entropy"], zero_method="pratt")
+    assert other.p_value == pytest.approx(expected.pvalue)
+    assert {test: result.standings[0].test.split()[0] for test, result in found.items()} == {
+        "t": "corrected",
+        "wilcoxon": "Wilcoxon",
+        "permutation": "sign-flip",
+    }
+
+
+SCRIPT = """
+import sys
+print("once")
+from perdita.compare import execute, run
+pool = execute.ProcessPool.run
+def watched(self, function, inputs, heard):
+    print(f"{self.workers} workers, {len(inputs)} units")
+    return pool(self, function, inputs, heard)
+execute.ProcessPool.run = watched
+run.compare(data="iris", losses="cross_entropy,squentropy", seeds=6, epochs=2, workers=2, out=sys.argv[1])
+"""
+
+
 def test_processes_give_the_same_bits_as_this_process(tmp_path: Path) -> None:
-    options = {"data": "iris", "losses": "cross_entropy", "seeds": 6, "epochs": 2}
-    here = compare(workers=1, out=tmp_path / "a", **options)
-    there = compare(workers=2, out=tmp_path / "b", **options)
-    assert measured(here.frame).equals(measured(there.frame))
+    here = compare(data="iris", losses="cross_entropy,squentropy", seeds=6, epochs=2, workers=1, out=tmp_path / "a")
+    script = tmp_path / "script.py"  # without a guard around its code: workers do not run it again
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tmp_path / "b")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "once\n2 workers, 2 units\n"
+    there = pl.read_parquet(tmp_path / "b" / "runs.parquet")
+    assert measured(here.frame).equals(measured(there))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +198,7 @@ def test_arms() -> None:
         ({"folds": 500}, "fold"),
         ({"stress": "noise=2"}, "noise"),
         ({"learning_rate": -1.0}, "learning_rate"),
+        ({"test": "anova"}, "test must be one of t, wilcoxon, permutation"),
     ],
 )
 def test_bad_options_are_named(options: dict, message: str, tmp_path: Path) -> None:

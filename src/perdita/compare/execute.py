@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import ContextVar
 from multiprocessing import get_all_start_methods, get_context
+from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -19,7 +22,6 @@ PRELOADED = (  # what a worker needs: imported once, by the server that workers 
     "perdita.compare.unit",
     "sklearn.datasets",
     "sklearn.pipeline",
-    "torch._dynamo",  # every optimiser's first step loads it
 )
 _HEARD: ContextVar[Heard | None] = ContextVar("perdita_progress", default=None)
 
@@ -62,7 +64,8 @@ class ProcessPool:
         counter, told = self.context.Value("q", 0), 0
         workers = min(self.workers, len(inputs))
         with ProcessPoolExecutor(workers, self.context, initializer=_listen, initargs=(counter,)) as pool:
-            futures = {pool.submit(function, item): item for item in inputs}
+            with _without_main():  # submitting starts the workers
+                futures = {pool.submit(function, item): item for item in inputs}
             try:
                 while futures:
                     finished, _ = wait(futures, timeout=POLL, return_when=FIRST_COMPLETED)
@@ -91,7 +94,22 @@ def start_early() -> None:
     if _processes().get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
-        ensure_running()
+        with _without_main():
+            ensure_running()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes started in here do not run the caller's script again, as they would to find what it defines.
+
+    Units are plain data, so that nobody has to write ``if __name__ == "__main__":`` around a comparison.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _listen(counter: Any) -> None:

@@ -30,6 +30,7 @@ from perdita.compare.tuning import tune as tune_losses
 from perdita.compare.unit import run_unit
 from perdita.compare.verdict.conclusion import conclude
 from perdita.compare.verdict.metrics import METRICS, primary_metric
+from perdita.compare.verdict.significance import check_test
 from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
@@ -55,6 +56,7 @@ def compare(
     stress: str = "clean",
     tune: int = 0,
     metric: str | None = None,
+    test: str = "t",
     workers: int = 0,
     resume: bool = True,
     out: str | Path | None = None,
@@ -77,6 +79,8 @@ def compare(
         stress: conditions to compare under, as "clean,noise=0.3,imbalance=50,outliers=0.1,few=10".
         tune: how many configurations each loss may try before; 0 trains the defaults.
         metric: the primary metric by which losses are ranked; the task's first metric.
+        test: of the paired differences: t (corrected for runs that share the data), wilcoxon or permutation (which take
+            the runs for independent). Another test of a finished comparison trains nothing anew.
         workers: processes; 0 is one for each core.
         resume: take what an earlier run of the same comparison has finished.
         out: folder of the store, the report and the tables; perdita-runs/<data>.
@@ -87,7 +91,7 @@ def compare(
         The ranked rows, their statistics, every run, and the path of the report.
 
     Raises:
-        InputError: bad data, an unknown loss, model, metric or condition, fewer rows than folds.
+        InputError: bad data, an unknown loss, model, metric, test or condition, fewer rows than folds.
     """
     command = command or _call(locals())
     for name, value, least in (("seeds", seeds, 1), ("folds", folds, 0), ("tune", tune, 0), ("epochs", epochs or 1, 1)):
@@ -95,6 +99,7 @@ def compare(
             raise InputError(f"{name} must be an integer >= {least}, not {value!r}")
     if folds == 1:
         raise InputError("folds must be 0 (hold-out) or at least 2, not 1")
+    check_test(test)
     conditions = parse_stress(stress)
     if workers != 1 and seeds * max(folds, 1) * (epochs or Training.epochs) >= LONG:
         start_early()
@@ -138,7 +143,7 @@ def compare(
             units = _tuned(units, tune, primary, held)
         done = dict(_run_all(units, held, pool, progress))
         runs = tuple(run for unit in units for run in done[unit.key])
-    rows, standings = analyse(runs, primary=primary, metrics=metrics, baseline=base.label, folds=folds)
+    rows, standings = analyse(runs, primary=primary, metrics=metrics, baseline=base.label, folds=folds, test=test)
     result = Comparison(
         dataset=table.name,
         task=table.task,

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from perdita.compare import arms
 from perdita.compare.data.prepare import Prepared, prepare
@@ -60,9 +60,12 @@ def run_unit(unit: Unit) -> list[Run]:
     curves = torch.stack(courses, dim=-1) if courses else None
     if not courses:  # a model of the user's: trained one by one, told at once
         report_progress(unit.epochs_of_models)
+    rows = len(prepared[0].train)
+    batch = min(unit.training.batch_size or rows, rows)
+    peaks = [arms.probe(criterion, batch, outputs, table.task) for criterion in criteria.values()]
     return [
-        _run(unit, table, prepared[s], trained, curves, a, s, criteria[loss.label], sizes)
-        for a, loss in enumerate(unit.losses)
+        _run(unit, table, prepared[s], trained, curves, a, s, peaks[a], sizes)
+        for a in range(len(unit.losses))
         for s in range(len(unit.seeds))
     ]
 
@@ -80,7 +83,7 @@ def _run(
     curves: Tensor | None,
     arm: int,
     seed: int,
-    linked: nn.Module,
+    peak: int,
     sizes: tuple[int, ...],
 ) -> Run:
     test, validation = trained.outputs["test"][arm, seed], trained.outputs["validation"][arm, seed]
@@ -98,9 +101,7 @@ def _run(
         train_curve=trained.curve[arm, seed].tolist(),
         reliability=reliability(test.softmax(-1), prepared.test_target) if classes and finite else [],
         seconds=trained.seconds[label],
-        peak_bytes=arms.probe(
-            linked, min(unit.training.batch_size or len(prepared.train), len(prepared.train)), table.outputs, table.task
-        ),
+        peak_bytes=peak,
         sizes=(sizes[0], sizes[1], sizes[2]),
         failed="" if finite else "the training diverged: its outputs are not finite",
     )

@@ -19,6 +19,11 @@ class _Meter(TorchDispatchMode):
         self.live = self.peak = 0
         self.seen: set[int] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: what is counted is never compiled, and torch would load its compiler to say so."""
+        return False
+
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for given in tree_leaves((args, kwargs or {})):
             if isinstance(given, torch.Tensor):

@@ -1,4 +1,8 @@
-"""One optimiser for all models, a group of parameters for each arm."""
+"""One optimiser for all models, a group of parameters for each arm.
+
+The functional forms of torch's optimisers do the work: their classes load the compiler at the first step, which would
+be a good part of a short comparison.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +12,74 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from perdita.core.errors import InputError
 
 if TYPE_CHECKING:
     from perdita.compare.spec import Training
 
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
 
 class ScheduledOptimizer:
-    """A torch optimiser with a cosine or constant schedule, and a learning rate for each arm's parameters."""
+    """AdamW, Adam or SGD with a cosine or constant schedule, and a learning rate for each arm's parameters."""
 
     def __init__(
         self, training: Training, arms: Sequence[Sequence[Tensor]], rates: Sequence[float], steps: int
     ) -> None:
-        groups = [{"params": list(own), "lr": rate} for own, rate in zip(arms, rates, strict=True)]
-        if training.optimizer == "sgd":
-            self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
-                groups, momentum=training.momentum, nesterov=training.nesterov, weight_decay=training.weight_decay
-            )
-        elif training.optimizer in ("adam", "adamw"):
-            kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-            self.optimizer = kind(groups, fused=True, weight_decay=training.weight_decay)
-        else:
+        if training.optimizer not in ("adamw", "adam", "sgd"):
             raise InputError(f"optimizer must be adamw, adam or sgd, not {training.optimizer!r}")
         if training.schedule not in ("cosine", "constant"):
             raise InputError(f"schedule must be cosine or constant, not {training.schedule!r}")
         cosine = training.schedule == "cosine"
         scale = [0.5 * (1 + math.cos(math.pi * step / steps)) if cosine else 1.0 for step in range(steps)]
+        self.training = training
         self.rates = [[rate * share for rate in rates] for share in scale]
+        self.arms = [_Group(list(own), training.optimizer == "sgd") for own in arms]
         self.done = 0
 
     def zero_grad(self) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
+        for arm in self.arms:
+            for parameter in arm.parameters:
+                parameter.grad = None
 
+    @torch.no_grad()
     def step(self) -> None:
-        for group, rate in zip(self.optimizer.param_groups, self.rates[self.done], strict=True):
-            group["lr"] = rate
-        self.optimizer.step()
+        for arm, rate in zip(self.arms, self.rates[self.done], strict=True):
+            arm.step(self.training, rate)
         self.done += 1
+
+
+class _Group:
+    """An arm's parameters with what the optimiser remembers of them."""
+
+    def __init__(self, parameters: list[Tensor], momentum_only: bool) -> None:
+        self.parameters = parameters
+        self.momenta: list[Tensor | None] = [None] * len(parameters)
+        if not momentum_only:
+            self.first = [torch.zeros_like(parameter) for parameter in parameters]
+            self.second = [torch.zeros_like(parameter) for parameter in parameters]
+            self.steps = [torch.zeros((), dtype=torch.float32) for _ in parameters]
+
+    def step(self, training: Training, rate: float) -> None:
+        held = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        parameters = [self.parameters[i] for i in held]
+        gradients = [parameter.grad for parameter in parameters]
+        if training.optimizer == "sgd":
+            momenta = [self.momenta[i] for i in held]
+            sgd(
+                parameters, gradients, momenta, foreach=False, weight_decay=training.weight_decay,
+                momentum=training.momentum, lr=rate, dampening=0.0, nesterov=training.nesterov, maximize=False,
+            )  # fmt: skip
+            for i, momentum in zip(held, momenta, strict=True):
+                self.momenta[i] = momentum
+            return
+        state = ([values[i] for i in held] for values in (self.first, self.second))
+        adam(
+            parameters, gradients, *state, [], [self.steps[i] for i in held], fused=True,
+            decoupled_weight_decay=training.optimizer == "adamw", amsgrad=False, beta1=BETAS[0], beta2=BETAS[1],
+            lr=rate, weight_decay=training.weight_decay, eps=EPSILON, maximize=False,
+        )  # fmt: skip

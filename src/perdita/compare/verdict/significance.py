@@ -86,8 +86,7 @@ def paired_p(differences: Float[ndarray, " runs"], overlap: float, test: str = "
     Returns:
         The p-value; None for fewer than two pairs, which no test can judge.
     """
-    if test not in TESTS:
-        raise InputError(f"test must be one of {', '.join(TESTS)}, not {test!r}")
+    check_test(test)
     if len(differences) < 2:
         return None
     if not np.any(differences):
@@ -102,6 +101,12 @@ def paired_p(differences: Float[ndarray, " runs"], overlap: float, test: str = "
         return float(found.pvalue)
     t = np.mean(differences) / _standard_error(differences, overlap)
     return float(2 * stats.t.sf(abs(t), len(differences) - 1))
+
+
+def check_test(test: str) -> None:
+    """Raise InputError where ``test`` is none of `TESTS`."""
+    if test not in TESTS:
+        raise InputError(f"test must be one of {', '.join(TESTS)}, not {test!r}")
 
 
 def constant(differences: Float[ndarray, " runs"]) -> bool:
