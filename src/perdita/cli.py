@@ -37,7 +37,7 @@ def perdita_(
 def compare(
     source: Annotated[str, typer.Argument(help="digits, wine, …, a CSV, Parquet or NPZ file, or a folder of images.")],
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
-    task: Annotated[str | None, typer.Option(help="multiclass, binary or regression; inferred if not given.")] = None,
+    task: Annotated[str | None, typer.Option(help="multiclass, binary, ordinal or regression; inferred if not given.")] = None,
     losses: Annotated[
         str | None, typer.Option(help="Names and patterns, as focal,poly*; all; or a YAML/JSON file.")
     ] = None,

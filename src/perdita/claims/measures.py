@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdita.compare.verdict.metrics import reliability
+from perdita.compare.verdict.class_metrics import reliability
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -19,7 +19,12 @@ from perdita.core.card import REQUIRED
 if TYPE_CHECKING:
     from jaxtyping import Float, Num
 
-BASELINES = {"multiclass": "cross_entropy", "binary": "cross_entropy", "regression": "mse"}
+BASELINES = {
+    "multiclass": "cross_entropy",
+    "binary": "cross_entropy",
+    "ordinal": "cross_entropy",
+    "regression": "mse",
+}
 
 
 def resolve(losses: Any, task: str, targets: int = 1) -> tuple[LossSpec, ...]:
@@ -29,7 +34,7 @@ def resolve(losses: Any, task: str, targets: int = 1) -> tuple[LossSpec, ...]:
         losses: None or "all" (every loss that applies), names and glob patterns (a list, or a string with commas),
             configurations for `perdita.build`, criteria, ``module:loss``, a YAML or JSON file of
             {label: configuration}, or a mapping of labels to any of these.
-        task: multiclass, binary or regression.
+        task: multiclass, binary, ordinal or regression.
         targets: numbers to predict for an example, in a regression.
 
     Raises:
@@ -145,7 +150,8 @@ def fits(loss: Card, task: str, targets: int = 1) -> bool:
             and dims == ("n",) == target.shapes[0].before
             and outputs.domain == "real"
         )
-    if loss.task == "multiclass" or (loss.task == "binary" and task == "binary" and dims == ("n", "c")):
+    one_logit_each = loss.task == "multiclass" or (task == "ordinal" and loss.task == "ordinal")
+    if one_logit_each or (loss.task == "binary" and task == "binary" and dims == ("n", "c")):
         labels = any(shape.kind == "Int" and "c" not in shape.dims for shape in target.shapes)
         return dims == ("n", "c") and outputs.name == "logits" and labels
     return task == "binary" and loss.task == "binary" and dims == ("n",) and outputs.name == "logits"

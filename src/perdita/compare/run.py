@@ -71,7 +71,7 @@ def compare(
             folder of images, ``hf:name``, or a pair (features, target) of arrays.
         losses: as in `perdita.compare.arms.resolve`; None is every loss that fits the task.
         target: the column to predict, for files.
-        task: multiclass, binary or regression; None infers it.
+        task: multiclass, binary, ordinal (asked for, never inferred) or regression; None infers it.
         baseline: the loss that all others are compared with; cross_entropy or mse.
         seeds: how many; each draws its own split, initial weights and batch order, the same for every loss.
         folds: 0 for a hold-out split by each seed, k for k-fold cross-validation repeated for each seed.

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-TASKS = ("multiclass", "binary", "regression")
+TASKS = ("multiclass", "binary", "ordinal", "regression")
 
 
 @dataclass(frozen=True)

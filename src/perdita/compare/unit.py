@@ -16,7 +16,8 @@ from perdita.compare.execute import report_progress
 from perdita.compare.spec import DataSpec, Run, Unit
 from perdita.compare.train import models
 from perdita.compare.train.engine import Fold, Trained, train_together
-from perdita.compare.verdict.metrics import evaluate, primary_curve, reliability
+from perdita.compare.verdict.class_metrics import reliability
+from perdita.compare.verdict.metrics import evaluate, primary_curve
 
 STACKED = models.STOCK  # what is known to train as one stacked model; a user's model trains one by one
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as peer
 
 from perdita.compare.spec import TASKS, Condition
-from perdita.compare.verdict.metrics import METRICS, evaluate, primary_curve, primary_metric, reliability
+from perdita.compare.verdict.class_metrics import reliability
+from perdita.compare.verdict.metrics import METRICS, evaluate, primary_curve, primary_metric
 from perdita.core.errors import InputError
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])
@@ -43,6 +44,21 @@ def test_every_metric_of_three_classes_by_hand():
     }
     assert found == pytest.approx(expected, abs=1e-12)
     assert list(found) == [metric.name for metric in METRICS["multiclass"]]
+
+
+def test_levels_by_hand():
+    found = evaluate("ordinal", np.log(PROBS), np.array([0, 1, 2, 2]))  # the third is two levels off
+    cumulative = [0.3**2 + 0.1**2, 0.1**2 + 0.3**2, 0.5**2 + 0.9**2, 0.2**2 + 0.4**2]
+    assert found["label_mae"] == pytest.approx(2 / 4)
+    assert found["ranked_probability_score"] == pytest.approx(sum(cumulative) / 4)
+    expected = peer.cohen_kappa_score([0, 1, 2, 2], [0, 1, 0, 2], weights="quadratic")
+    assert found["quadratic_kappa"] == pytest.approx(expected)
+    assert found["accuracy"] == 3 / 4
+    assert list(found) == [metric.name for metric in METRICS["ordinal"]]
+
+
+def test_one_level_only_has_no_kappa():
+    assert math.isnan(evaluate("ordinal", np.log(PROBS[:1]), np.array([0]))["quadratic_kappa"])
 
 
 def test_two_classes_by_hand_from_one_logit_or_two():

@@ -15,7 +15,7 @@ from perdita.claims.harness import Claim, Evidence, paired
 from perdita.compare.spec import Training
 from perdita.compare.train.engine import Fold, train_together
 from perdita.compare.train.models import mlp
-from perdita.compare.verdict.metrics import reliability
+from perdita.compare.verdict.class_metrics import reliability
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -107,7 +107,11 @@ def _classes(column: pl.Series, name: str, task: str | None, why: str) -> Target
     found = task or ("binary" if len(labels) == 2 else "multiclass")
     names = tuple(_label(label) for label in labels)
     single = [label for label, count in zip(names, np.bincount(values), strict=True) if count == 1]
-    notes = (f"Classes with a single row, always in the training part: {', '.join(single)}.",) if single else ()
+    notes: tuple[str, ...] = (
+        (f"Classes with a single row, always in the training part: {', '.join(single)}.",) if single else ()
+    )
+    if task == "ordinal":
+        notes = (f"The levels, from the lowest: {', '.join(names)}.", *notes)
     return Target(values.astype(np.int64), found, names, why if task else f"Task {found}: {why}.", notes)
 
 
