@@ -1,0 +1,69 @@
+"""The examples of the how-to page and of the docstrings run as they stand, and a missing library is named."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import perdita
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to/integrations.md").read_text(), flags=re.DOTALL)
+MODULES = ("huggingface", "lightning", "scikit_learn", "boosting", "tracking")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(MODULES)))
+def test_an_example_of_the_page_runs(number, tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", EXAMPLES[number]]
+    found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+
+
+def test_the_page_has_an_example_of_each_module():
+    named = [re.findall(r"from perdita\.integrations\.(\w+)", example) for example in EXAMPLES]
+    assert named == [[module] for module in MODULES]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(f"perdita.integrations.{name}")
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    found = doctest.testmod(module, extraglobs={"torch": torch, "np": np, "perdita": perdita}, optionflags=flags)
+    assert found.failed == 0
+    assert found.attempted > 0
+
+
+MISSING = [
+    ("import perdita.integrations.lightning", "lightning", "lightning"),
+    ("import perdita.integrations.scikit_learn", "sklearn", "compare"),
+    ("from perdita.integrations.tracking import log_mlflow as f; f(None)", "mlflow", "tracking"),
+    ("from perdita.integrations.tracking import log_tensorboard as f; f(None, 'x')", "tensorboard", "tracking"),
+]
+
+
+@pytest.mark.parametrize(("statement", "library", "extra"), MISSING)
+def test_a_missing_library_is_named(statement, library, extra):
+    code = f"import sys; sys.modules[{library!r}] = None; {statement}"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert f"pip install 'perdita[{extra}]'" in found.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("module", ["huggingface", "boosting", "tracking"])
+def test_these_load_no_library_before_it_is_used(module):
+    code = f"import sys, perdita.integrations.{module}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in run.stdout.split()}
+    assert not loaded & {"transformers", "lightgbm", "xgboost", "mlflow", "tensorboard", "lightning", "sklearn"}
