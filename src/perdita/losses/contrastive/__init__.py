@@ -1,0 +1,1 @@
+"""Losses of an item against the rest of its batch."""

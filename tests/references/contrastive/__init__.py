@@ -1,0 +1,1 @@
+"""Definitions of the losses of an item against its batch."""
