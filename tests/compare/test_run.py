@@ -191,6 +191,7 @@ def test_arms() -> None:
     [
         ({"losses": "focall"}, "did you mean 'focal'"),
         ({"losses": "mse"}, "does not fit the task"),
+        ({"losses": "spherical_softmax"}, "spherical_softmax reads its logits through"),
         ({"losses": "zzz*"}, "matches"),
         ({"metric": "acuracy"}, "unknown metric"),
         ({"model": "transformr"}, "unknown model"),

@@ -107,6 +107,8 @@ def _spec(label: str | None, config: dict[str, Any], task: str, targets: int) ->
     own = getattr(criterion, "card", None)
     if own is not None and not fits(own, task, targets):
         several = f" with {targets} targets" if targets > 1 else ""
+        if own.link != "softmax":
+            raise InputError(f"{own.name} reads its logits through {own.link}, and a comparison reads every arm's alike")
         raise InputError(f"{own.name} is a loss for the task {own.task}; it does not fit the task {task}{several}")
     if own is not None:
         config = {**config, "loss": _importable(own)}
