@@ -1,0 +1,70 @@
+"""The rules of the claims about weights among losses, and the settings that they share."""
+
+import pytest
+import torch
+
+from perdita.claims import scenes
+from perdita.claims.compound import igb, uncertainty_weighting
+from perdita.claims.harness import Evidence
+from perdita.claims.multitask import digit_tasks
+
+
+def evidence(effect, n, **details):
+    return Evidence(effect, (effect - 0.01, effect + 0.01), 0.5, 0.5 + effect, n, details)
+
+
+@pytest.mark.parametrize(
+    ("effect", "found", "change", "n", "verdict"),
+    [
+        (-0.1, 5, 0.02, 5, "holds"),
+        (0.0, 5, -0.02, 5, "holds"),
+        (-0.1, 5, -0.021, 5, "inconclusive"),
+        (-0.1, 4, 0.0, 5, "inconclusive"),
+        (-0.1, 2, 0.0, 5, "does not hold"),
+        (0.001, 5, 0.0, 5, "does not hold"),
+        (float("nan"), 5, 0.0, 5, "inconclusive"),
+        (0.1, 0, 0.0, 4, "inconclusive"),
+    ],
+)
+def test_the_rule_of_uncertainty_weighting(effect, found, change, n, verdict):
+    assert uncertainty_weighting.verdict(evidence(effect, n, found=found, change=change)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("effect", "error", "n", "verdict"),
+    [
+        (0.1, 0.01, 5, "holds"),
+        (-0.01, 0.01, 5, "holds"),
+        (-0.015, 0.01, 5, "inconclusive"),
+        (-0.021, 0.01, 5, "does not hold"),
+        (0.1, 0.01, 4, "inconclusive"),
+        (float("nan"), 0.01, 5, "inconclusive"),
+    ],
+)
+def test_the_rule_of_igb(effect, error, n, verdict):
+    assert igb.verdict(evidence(effect, n, standard_error=error)) == verdict
+
+
+def test_scenes_are_what_they_say():
+    shown = scenes.render(200, noise=0.0, generator=torch.Generator().manual_seed(0))
+    assert shown.image.shape == (200, 3, 24, 24)
+    assert ((shown.image >= 0) & (shown.image <= 1)).all()
+    assert set(shown.kind.unique().tolist()) == set(range(len(scenes.CLASSES)))
+    ground = shown.kind == 0
+    recedes = shown.depth.masked_fill(~ground, torch.nan).nanmean((0, 2)).diff()
+    assert (recedes < 0).all()  # from the upper edge down it comes nearer
+    levels = torch.linspace(0, 1, 25)[:-1] + 1 / 48
+    bare = (scenes.FAR - (scenes.FAR - scenes.NEAR) * levels).view(1, -1, 1).expand_as(shown.depth)
+    torch.testing.assert_close(shown.depth[ground], bare[ground])
+    assert (shown.depth[~ground] < bare[~ground]).all()  # an object is seen only before the ground
+    again = scenes.render(200, noise=0.0, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(shown.image, again.image)
+
+
+def test_the_tasks_of_digits():
+    tasks = digit_tasks(0)
+    assert (len(tasks.train["x"]), len(tasks.test["x"])) == (600, 400)
+    image = tasks.train["x"][0].view(8, 8)
+    assert tasks.train["intensity"][0].item() == pytest.approx(30 * image.mean().item(), rel=1e-5)
+    assert tasks.train["contrast"][0].item() == pytest.approx((image[:4].mean() - image[4:].mean()).item(), abs=1e-6)
+    assert not torch.equal(tasks.train["kind"], digit_tasks(1).train["kind"])
