@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import perdita.losses  # noqa: F401 (fills the catalogue)
 from perdita.compare.spec import LossSpec
-from perdita.core import Card, InputError, build, card, cards
+from perdita.core import Card, InputError, card, cards
 from perdita.core.card import REQUIRED
 
 if TYPE_CHECKING:
@@ -26,14 +26,16 @@ BASELINES = {
     "regression": "mse",
 }
 
+CONFIGURED = {"loss", "sum", "terms"}  # a mapping with one of these is a configuration, not labels of several
+
 
 def resolve(losses: Any, task: str, targets: int = 1) -> tuple[LossSpec, ...]:
     """The arms for a task.
 
     Args:
         losses: None or "all" (every loss that applies), names and glob patterns (a list, or a string with commas),
-            configurations for `perdita.build`, criteria, ``module:loss``, a YAML or JSON file of
-            {label: configuration}, or a mapping of labels to any of these.
+            configurations for `perdita.build` or `perdita.compound.build`, criteria, ``module:loss``, a YAML or JSON
+            file of {label: configuration}, or a mapping of labels to any of these.
         task: multiclass, binary, ordinal or regression.
         targets: numbers to predict for an example, in a regression.
 
@@ -56,7 +58,7 @@ def _items(losses: Any) -> Iterable[tuple[str | None, Any]]:
             return list(_read(path).items())
         return [(None, name.strip()) for name in losses.split(",") if name.strip()]
     if isinstance(losses, Mapping):
-        return [(None, losses)] if "loss" in losses or "sum" in losses else list(losses.items())
+        return [(None, losses)] if CONFIGURED & set(losses) else list(losses.items())
     if isinstance(losses, Sequence):
         return [(None, item) for item in losses]
     return [(None, losses)]
@@ -103,20 +105,37 @@ def _specs(label: str | None, item: Any, task: str, targets: int) -> list[LossSp
 
 
 def _spec(label: str | None, config: dict[str, Any], task: str, targets: int) -> LossSpec:
-    criterion = build(config)
+    criterion = LossSpec("", json.dumps(config)).build()
+    for part in parts_of(criterion):
+        _check_fit(part.card, task, targets)
     own = getattr(criterion, "card", None)
-    if own is not None and not fits(own, task, targets):
-        several = f" with {targets} targets" if targets > 1 else ""
-        if own.link != "softmax":
-            raise InputError(f"{own.name} reads its logits through {own.link}, and a comparison reads every arm's alike")
-        raise InputError(f"{own.name} is a loss for the task {own.task}; it does not fit the task {task}{several}")
     if own is not None:
         config = {**config, "loss": _importable(own)}
-    name = label or (own.name if own is not None else "+".join(criterion.weights))
-    shown = {key: value for key, value in config.items() if key not in ("loss", "reduction")}
+    elif getattr(getattr(criterion, "weighting", None), "reads_gradients", False):
+        raise InputError(
+            f"the weighting {criterion.weighting.name} needs each term's gradients, which a comparison does not take"
+        )
+    name = label or (own.name if own is not None else "+".join(criterion.criteria))
+    shown = {key: value for key, value in config.items() if key not in (*CONFIGURED, "reduction")}
     if label is None and own is not None and shown:
         name += "(" + ", ".join(f"{key}={value}" for key, value in sorted(shown.items())) + ")"
     return LossSpec(name, json.dumps(config, sort_keys=True))
+
+
+def parts_of(criterion: nn.Module) -> list[Any]:
+    """The single criteria of a sum or a compound, nested ones too; or the one criterion."""
+    if not hasattr(criterion, "criteria"):
+        return [criterion]
+    return [part for own in criterion.criteria.values() for part in parts_of(own)]
+
+
+def _check_fit(loss: Card, task: str, targets: int) -> None:
+    if fits(loss, task, targets):
+        return
+    several = f" with {targets} targets" if targets > 1 else ""
+    if loss.link != "softmax":
+        raise InputError(f"{loss.name} reads its logits through {loss.link}, and a comparison reads every arm's alike")
+    raise InputError(f"{loss.name} is a loss for the task {loss.task}; it does not fit the task {task}{several}")
 
 
 def _importable(own: Card) -> str:
@@ -129,9 +148,7 @@ def _importable(own: Card) -> str:
 
 def only_here(spec: LossSpec) -> bool:
     """Whether a loss is defined in the running script or notebook, where no other process can import it."""
-    criterion = spec.build()
-    parts = list(criterion.criteria.values()) if hasattr(criterion, "criteria") else [criterion]
-    return any(part.card.per_example.__module__ == "__main__" for part in parts)
+    return any(part.card.per_example.__module__ == "__main__" for part in parts_of(spec.build()))
 
 
 def fits(loss: Card, task: str, targets: int = 1) -> bool:
@@ -170,8 +187,7 @@ class Linked(nn.Module):
         super().__init__()
         self.criterion = criterion
         self.task = task
-        parts = list(criterion.criteria.values()) if hasattr(criterion, "criteria") else [criterion]
-        self.fields = [part.card.signature.fields for part in parts]
+        self.fields = [part.card.signature.fields for part in parts_of(criterion)]
         self.links = [self._link(fields) for fields in self.fields]
         if len(set(self.links)) > 1:
             raise InputError("the parts of a sum must read the outputs alike; here they are " + ", ".join(self.links))
@@ -206,9 +222,9 @@ class Linked(nn.Module):
         return self.criterion(*self.link(outputs, target))
 
 
-def criterion(spec: LossSpec, task: str) -> nn.Module:
+def criterion(spec: LossSpec, task: str, steps: int = 1, steps_per_epoch: int = 1) -> nn.Module:
     """The arm's criterion, linked to the outputs of a model for this task."""
-    return Linked(spec.build(), task)
+    return Linked(spec.build(steps, steps_per_epoch), task)
 
 
 def probe(linked: nn.Module, rows: int, outputs: int, task: str) -> int:

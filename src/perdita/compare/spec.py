@@ -34,17 +34,23 @@ class Condition:
 
 @dataclass(frozen=True)
 class LossSpec:
-    """An arm of the comparison: its label, and the configuration that `perdita.build` takes, as canonical JSON."""
+    """An arm of the comparison: its label, and its configuration as canonical JSON, for `perdita.build`, or for
+    `perdita.compound.build` where it has terms."""
 
     label: str
     config: str
     learning_rate: float | None = None  # where tuning chose one; else the training's
 
-    def build(self) -> Any:
-        """The criterion."""
+    def build(self, steps: int = 1, steps_per_epoch: int = 1) -> Any:
+        """The criterion, for a training of so many optimiser steps, which schedules and learned weights ask for."""
+        config = json.loads(self.config)
+        if "terms" in config:
+            from perdita.compound import build as build_compound
+
+            return build_compound(config, steps=steps, steps_per_epoch=steps_per_epoch)
         from perdita.core import build
 
-        return build(json.loads(self.config))
+        return build(config)
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ class Run:
     validation: dict[str, float]  # the same on the validation part
     curve: list[float] = field(default_factory=list)  # primary metric on the validation part, after each epoch
     train_curve: list[float] = field(default_factory=list)  # mean training loss in each epoch
+    weights: dict[str, list[float]] = field(default_factory=dict)  # of a compound's terms, mean of each epoch
     reliability: list[list[float]] = field(default_factory=list)  # rows [confidence, accuracy, share] for each bin
     seconds: float = 0.0  # share of the unit's wall time
     peak_bytes: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import torch
@@ -37,7 +38,11 @@ def run_unit(unit: Unit) -> list[Run]:
     outputs = table.outputs
     shape = tuple(prepared[0].train.shape[1:])
     make = models.factory(unit.training.model, unit.training.hidden)
-    criteria = {loss.label: arms.criterion(loss, table.task) for loss in unit.losses}
+    rows = len(prepared[0].train)
+    batch = min(unit.training.batch_size or rows, rows)
+    each = math.ceil(rows / batch)  # steps of an epoch
+    length = (each * unit.training.epochs, each)
+    criteria = {loss.label: arms.criterion(loss, table.task, *length) for loss in unit.losses}
     courses: list[Tensor] = []  # (arms, seeds) for each epoch
 
     targets = torch.stack([p.validation_target for p in prepared])
@@ -61,8 +66,6 @@ def run_unit(unit: Unit) -> list[Run]:
     curves = torch.stack(courses, dim=-1) if courses else None
     if not courses:  # a model of the user's: trained one by one, told at once
         report_progress(unit.epochs_of_models)
-    rows = len(prepared[0].train)
-    batch = min(unit.training.batch_size or rows, rows)
     peaks = [arms.probe(criterion, batch, outputs, table.task) for criterion in criteria.values()]
     return [
         _run(unit, table, prepared[s], trained, curves, a, s, peaks[a], sizes)
@@ -100,6 +103,7 @@ def _run(
         validation=evaluate(table.task, prepared.restore(validation), prepared.validation_truth),
         curve=[] if curves is None else curves[arm, seed].tolist(),
         train_curve=trained.curve[arm, seed].tolist(),
+        weights={term: course[seed].tolist() for term, course in trained.weights.get(label, {}).items()},
         reliability=reliability(test.softmax(-1), prepared.test_target) if classes and finite else [],
         seconds=trained.seconds[label],
         peak_bytes=peak,

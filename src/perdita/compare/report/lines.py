@@ -59,12 +59,12 @@ def learning_curves(comparison: Comparison, condition: str, losses: Mapping[str,
                 "fillcolor": f"{style['color']} 0.12", "line": {"width": 0}, "hoverinfo": "skip",
                 "meta": {**meta, "only": True},
             })  # fmt: skip
-        data.append(_line(name, style, epochs, middle, meta, "epoch %{x}: %{y:.4~g}"))
+        data.append(line_of(name, style, epochs, middle, meta, "epoch %{x}: %{y:.4~g}"))
     if not data:
         return None
     low_end, high_end = robust_limits(typical, reach=6.0)
     pad = 0.05 * (high_end - low_end) or 0.05
-    layout = _layout("epoch", plot_text(comparison.primary.title) + ", validation")
+    layout = layout_of("epoch", plot_text(comparison.primary.title) + ", validation")
     layout["yaxis"]["range"] = [low_end - pad, high_end + pad]
     return {"data": data, "layout": layout, "narrow": {}, "height": {"wide": 420, "narrow": 330}}
 
@@ -80,7 +80,7 @@ def reliability(comparison: Comparison, condition: str, losses: Mapping[str, dic
         bins = pooled_bins(_runs(comparison, condition, name))
         if not bins:
             continue
-        line = _line(name, style, [b[0] for b in bins], [b[1] for b in bins], {"loss": index, "only": True},
+        line = line_of(name, style, [b[0] for b in bins], [b[1] for b in bins], {"loss": index, "only": True},
                      "sure %{x:.2f}, right %{y:.2f}<br>%{customdata:.1%} of predictions")  # fmt: skip
         sizes = [4 + 16 * math.sqrt(b[2]) for b in bins]
         data.append(line | {
@@ -89,7 +89,7 @@ def reliability(comparison: Comparison, condition: str, losses: Mapping[str, dic
         })  # fmt: skip
     if len(data) == 1:
         return None
-    layout = _layout("confidence of the prediction", "share of predictions that are right")
+    layout = layout_of("confidence of the prediction", "share of predictions that are right")
     layout["xaxis"] |= {"range": [0, 1.02], "constrain": "domain"}
     layout["yaxis"] |= {"range": [0, 1.02], "scaleanchor": "x", "constrain": "domain"}
     return {"data": data, "layout": layout, "narrow": {}, "height": {"wide": 520, "narrow": 360}}
@@ -127,12 +127,12 @@ def loss_shapes(
             continue
         for number, series in enumerate((curve.value, curve.slope)):
             suffix = "2" if number else ""
-            line = _line(
+            line = line_of(
                 name, style, x, series, {"loss": index}, ("loss" if not number else "slope") + " %{y:.4~g} at %{x:.2f}"
             )
             data.append(line | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"})
     along = "prediction minus target" if task == "regression" else "logit of the true class"
-    layout = _layout(along, "loss")
+    layout = layout_of(along, "loss")
     layout["xaxis"]["domain"] = [0, 0.455]
     layout["xaxis2"] = {**layout["xaxis"], "domain": [0.545, 1], "anchor": "y2"}
     layout["yaxis2"] = {
@@ -158,16 +158,18 @@ def _limits(series: Sequence[Sequence[float]]) -> list[float]:
     return [low - pad, high + pad]
 
 
-def _line(
+def line_of(
     name: str, style: dict[str, str], x: Sequence[float], y: Sequence[float], meta: dict[str, Any], hover: str
 ) -> dict[str, Any]:
+    """A line in the style of its loss."""
     return {
         "type": "scatter", "mode": "lines", "name": plot_text(name, 60), "x": list(x), "y": list(y), "meta": meta,
         "line": {**style, "width": 2.2}, "hovertemplate": f"<b>{plot_text(name, 60)}</b><br>{hover}<extra></extra>",
     }  # fmt: skip
 
 
-def _layout(x: str, y: str) -> dict[str, Any]:
+def layout_of(x: str, y: str) -> dict[str, Any]:
+    """The layout of a figure with these titles at its axes."""
     return {
         "margin": {"l": 60, "r": 12, "t": 12, "b": 48},
         "showlegend": False,

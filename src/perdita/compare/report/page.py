@@ -12,6 +12,7 @@ from perdita.compare.report import shapes, tables
 from perdita.compare.report.figures import Figure, critical_difference, ranking
 from perdita.compare.report.lines import learning_curves, loss_shapes, reliability, styles
 from perdita.compare.report.prose import how_to_read, reproduce
+from perdita.compare.report.weights import term_weights
 from perdita.compare.report.writing import breakable, count, escape, probability, script_json
 from perdita.core.errors import MissingExtraError
 
@@ -44,6 +45,7 @@ def render(comparison: Comparison) -> str:
         "ranking": [ranking(comparison, standing, rows[standing.condition]) for standing in comparison.standings],
         "ranks": [critical_difference(standing) for standing in comparison.standings],
         "curves": [learning_curves(comparison, name, look) for name in conditions],
+        "weights": [term_weights(comparison, name, look) for name in conditions],
         "reliability": [reliability(comparison, name, look) for name in conditions],
         "shapes": [shape] * len(conditions),
     }
@@ -55,6 +57,7 @@ def render(comparison: Comparison) -> str:
         ("conditions", "Conditions", tables.heat_map(comparison) if len(conditions) > 1 else ""),
         ("ranks", "Mean ranks", _ranks(comparison) if shown["ranks"] else ""),
         ("curves", "Learning curves", _curves(comparison, chips) if shown["curves"] else ""),
+        ("weights", "Weights of terms", _weights() if shown["weights"] else ""),
         ("reliability", "Reliability", _reliability(chips) if shown["reliability"] else ""),
         ("shapes", "Loss shapes", _shapes(comparison, curves, chips) if shown["shapes"] else ""),
         ("reading", "How to read this", how_to_read(comparison)),
@@ -187,6 +190,12 @@ def _curves(comparison: Comparison, chips: str) -> str:
 and a band that holds their middle half. Grey: the losses that are not chosen.</p>
 <p class="key mouse">The first, steep epochs may run out of the figure: a double click shows all, dragging zooms in.</p>
 {_plot("curves", "Learning curves: the primary metric on the validation part after each epoch", chips)}"""
+
+
+def _weights() -> str:
+    return f"""<p>What each term of a compound weighs in its total, mean of the runs: fixed weights and schedules as
+they were given, learned weights as they were found. A small weight may belong to a large loss.</p>
+{_plot("weights", "Weight of each term of the compounds, in each epoch")}"""
 
 
 def _reliability(chips: str) -> str:

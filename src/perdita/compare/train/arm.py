@@ -1,11 +1,13 @@
-"""One loss on the stacked outputs of its models."""
+"""One loss, or one compound of losses, on the stacked outputs of its models."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,39 @@ from torch.func import functional_call, vmap
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+
+class CompoundLoss:
+    """A compound over the seeds of its arm: a copy for each, since its weights move by the losses of its own seed."""
+
+    def __init__(self, linked: nn.Module, seeds: int) -> None:
+        self.copies = [deepcopy(linked) for _ in range(seeds)]
+        self.parameters = [parameter for copy in self.copies for parameter in copy.parameters()]
+        self.scored: list[Any] = []
+        self.course: dict[str, list[list[float]]] = defaultdict(list)  # a term's weights, step by step: (steps, seeds)
+
+    def __call__(self, outputs: Float[Tensor, "seeds b k"], target: Tensor) -> Float[Tensor, "seeds"]:
+        """The total of each seed."""
+        given = [copy.link(*pair) for copy, pair in zip(self.copies, zip(outputs, target, strict=True), strict=True)]
+        self.scored = [copy.criterion.score(*pair) for copy, pair in zip(self.copies, given, strict=True)]
+        return torch.stack([scored.total for scored in self.scored])
+
+    def step(self) -> None:
+        """Move every copy on by the optimiser step that was made."""
+        records = [copy.criterion.step(scored) for copy, scored in zip(self.copies, self.scored, strict=True)]
+        for name in records[0].weights:
+            self.course[name].append([record.weights[name].item() for record in records])
+
+    def weights(self, epochs: int) -> dict[str, Float[Tensor, "seeds epochs"]]:
+        """The mean weight of each term in each epoch."""
+        found = {name: torch.tensor(steps) for name, steps in self.course.items()}
+        return {name: steps.unflatten(0, (epochs, -1)).mean(1).T for name, steps in found.items()}
+
+
+def arm_loss(linked: nn.Module, seeds: int) -> StackedLoss | CompoundLoss:
+    """A criterion over the seeds of its arm."""
+    moves = hasattr(getattr(linked, "criterion", None), "score")
+    return CompoundLoss(linked, seeds) if moves else StackedLoss(linked, seeds)
 
 
 class StackedLoss:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from perdita.compare.train.arm import StackedLoss
+from perdita.compare.train.arm import CompoundLoss, arm_loss
 from perdita.compare.train.models import is_dense, stacked_dense
 from perdita.compare.train.optimizer import ScheduledOptimizer
 from perdita.core.errors import InputError
@@ -47,6 +47,7 @@ class Trained:
     curve: Float[Tensor, "arms seeds epochs"]  # mean training loss of each epoch
     seconds: dict[str, float]  # wall time of each arm at one seed: its own loss, and its share of the model
     states: dict[str, Tensor]  # trained parameters and buffers, each (arms, seeds, …)
+    weights: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # compound's arm → term → (seeds, epochs)
 
 
 def train_together(
@@ -106,14 +107,16 @@ def _train(
 ) -> Trained:
     base, arms = _initial(make_model, seeds, len(criteria), stacked)
     forward = _forward(base, stacked)
-    losses = [StackedLoss(criterion, len(seeds)) for criterion in criteria.values()]
+    losses = [arm_loss(criterion, len(seeds)) for criterion in criteria.values()]
+    compounds = {name: loss for name, loss in zip(criteria, losses, strict=True) if isinstance(loss, CompoundLoss)}
     features = torch.stack([fold.features for fold in folds])  # (seeds, n, *f)
     target = torch.stack([fold.target for fold in folds])
     order = [torch.Generator().manual_seed(seed) for seed in seeds]
     n, rows = features.shape[1], torch.arange(len(seeds)).unsqueeze(1)
     batch = n if training.batch_size is None else min(training.batch_size, n)
-    learnt = [[*arm.parameters.values(), *loss.parameters] for arm, loss in zip(arms, losses, strict=True)]
-    optimizer = ScheduledOptimizer(training, learnt, learning_rates, math.ceil(n / batch) * training.epochs)
+    learnt = [list(arm.parameters.values()) for arm in arms], [loss.parameters for loss in losses]
+    steps = math.ceil(n / batch) * training.epochs
+    optimizer = ScheduledOptimizer(training, learnt[0], learning_rates, steps, losses=learnt[1])
     curve = torch.zeros(len(arms), len(seeds), training.epochs)
     spent, started = [0.0] * len(arms), time.perf_counter()
 
@@ -135,6 +138,8 @@ def _train(
                 curve[index, :, epoch] += values.detach() * (chosen.shape[1] / n)
                 spent[index] += time.perf_counter() - begun
             optimizer.step()
+            for compound in compounds.values():
+                compound.step()
         if after_epoch is not None:
             base.eval()
             after_epoch(epoch, predict)
@@ -146,7 +151,8 @@ def _train(
     states = {name: torch.stack([state[name].detach() for state in held]) for name in held[0]}
     if not stacked:
         states = {name: tensor.unsqueeze(1) for name, tensor in states.items()}
-    return Trained(outputs, curve, seconds, states)
+    weights = {name: compound.weights(training.epochs) for name, compound in compounds.items()}
+    return Trained(outputs, curve, seconds, states, weights)
 
 
 @dataclass(frozen=True)
@@ -206,4 +212,9 @@ def _join(arms: list[str], single: list[list[Trained]]) -> Trained:
         grid(lambda t: t.curve),
         {arm: sum(t.seconds[arm] for t in row) / len(row) for arm, row in zip(arms, single, strict=True)},
         {name: grid(lambda t, name=name: t.states[name]) for name in first.states},
+        {
+            arm: {term: torch.cat([t.weights[arm][term] for t in row]) for term in row[0].weights[arm]}
+            for arm, row in zip(arms, single, strict=True)
+            if arm in row[0].weights
+        },
     )

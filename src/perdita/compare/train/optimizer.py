@@ -25,10 +25,18 @@ EPSILON = 1e-8
 
 
 class ScheduledOptimizer:
-    """AdamW, Adam or SGD with a cosine or constant schedule, and a learning rate for each arm's parameters."""
+    """AdamW, Adam or SGD with a cosine or constant schedule, and a learning rate for each arm's parameters.
+
+    What the arms' losses learn (``losses``) has its arm's learning rate too, but does not decay.
+    """
 
     def __init__(
-        self, training: Training, arms: Sequence[Sequence[Tensor]], rates: Sequence[float], steps: int
+        self,
+        training: Training,
+        arms: Sequence[Sequence[Tensor]],
+        rates: Sequence[float],
+        steps: int,
+        losses: Sequence[Sequence[Tensor]] = (),
     ) -> None:
         if training.optimizer not in ("adamw", "adam", "sgd"):
             raise InputError(f"optimizer must be adamw, adam or sgd, not {training.optimizer!r}")
@@ -38,26 +46,30 @@ class ScheduledOptimizer:
         scale = [0.5 * (1 + math.cos(math.pi * step / steps)) if cosine else 1.0 for step in range(steps)]
         self.training = training
         self.rates = [[rate * share for rate in rates] for share in scale]
-        self.arms = [_Group(list(own), training.optimizer == "sgd") for own in arms]
+        sgd_state = training.optimizer == "sgd"
+        self.arms = [_Group(list(own), sgd_state, training.weight_decay) for own in arms]
+        self.losses = [_Group(list(own), sgd_state, 0.0) for own in losses or [()] * len(arms)]
         self.done = 0
 
     def zero_grad(self) -> None:
-        for arm in self.arms:
-            for parameter in arm.parameters:
+        for group in (*self.arms, *self.losses):
+            for parameter in group.parameters:
                 parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        for arm, rate in zip(self.arms, self.rates[self.done], strict=True):
+        for arm, loss, rate in zip(self.arms, self.losses, self.rates[self.done], strict=True):
             arm.step(self.training, rate)
+            if loss.parameters:
+                loss.step(self.training, rate)
         self.done += 1
 
 
 class _Group:
-    """An arm's parameters with what the optimiser remembers of them."""
+    """Parameters with what the optimiser remembers of them."""
 
-    def __init__(self, parameters: list[Tensor], momentum_only: bool) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: list[Tensor], momentum_only: bool, decay: float) -> None:
+        self.parameters, self.decay = parameters, decay
         self.momenta: list[Tensor | None] = [None] * len(parameters)
         if not momentum_only:
             self.first = [torch.zeros_like(parameter) for parameter in parameters]
@@ -71,7 +83,7 @@ class _Group:
         if training.optimizer == "sgd":
             momenta = [self.momenta[i] for i in held]
             sgd(
-                parameters, gradients, momenta, foreach=False, weight_decay=training.weight_decay,
+                parameters, gradients, momenta, foreach=False, weight_decay=self.decay,
                 momentum=training.momentum, lr=rate, dampening=0.0, nesterov=training.nesterov, maximize=False,
             )  # fmt: skip
             for i, momentum in zip(held, momenta, strict=True):
@@ -81,5 +93,5 @@ class _Group:
         adam(
             parameters, gradients, *state, [], [self.steps[i] for i in held], fused=True,
             decoupled_weight_decay=training.optimizer == "adamw", amsgrad=False, beta1=BETAS[0], beta2=BETAS[1],
-            lr=rate, weight_decay=training.weight_decay, eps=EPSILON, maximize=False,
+            lr=rate, weight_decay=self.decay, eps=EPSILON, maximize=False,
         )  # fmt: skip

@@ -41,6 +41,8 @@ class GradNorm(Weighting, name="gradnorm"):
         Multitask Networks", ICML 2018, arXiv 1711.02257, equations 1 and 2 and algorithm 1.
     """
 
+    reads_gradients = True
+
     def __init__(self, terms: int, *, asymmetry: float = 1.5, learning_rate: float = 0.025) -> None:
         super().__init__(terms, asymmetry=asymmetry, learning_rate=learning_rate)
         check_number("learning_rate", learning_rate, 0, excluded=True)

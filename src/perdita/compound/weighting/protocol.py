@@ -41,6 +41,7 @@ class Weighting(nn.Module):
 
     name: ClassVar[str]
     reads_losses: ClassVar[bool] = False  # whether terms depend on the current losses otherwise than linearly
+    reads_gradients: ClassVar[bool] = False  # whether its step needs the gramian of the losses' gradients
     partial: ClassVar[bool] = False  # whether a batch may lack a term
 
     def __init_subclass__(cls, *, name: str) -> None:
