@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 
 import torch
 
@@ -15,16 +16,19 @@ THREADS = 2  # the same for both contenders on every machine
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="perdita against its peers")
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to run; all of them if none is named")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help="rows, or beginnings of their names; all if none is named"
+    )
     parser.add_argument("--list", action="store_true", help="name the rows and their targets")
     parser.add_argument("--json", action="store_true", help="a JSON list on stdout, and nothing else there")
     parser.add_argument("--save", action="store_true", help="append to benchmarks/results, with date and machine")
     options = parser.parse_args(arguments)
     known = load()
-    if unknown := [name for name in options.rows if name not in known]:
+    if unknown := [name for name in options.rows if not named(name, known)]:
         print(f"no row named {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    chosen = [known[name] for name in options.rows or known]
+    wanted = [row for name in options.rows or known for row in named(name, known)]
+    chosen = [known[row] for row in dict.fromkeys(wanted)]
     if options.list:
         show_list(chosen, options.json)
         return 0
@@ -44,13 +48,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def named(name: str, known: Iterable[str]) -> list[str]:
+    """The row of that name, or every row whose name begins with it and a hyphen: pairs → pairs-supcon, …"""
+    return [row for row in known if row == name or row.startswith(f"{name}-")]
+
+
 def show_list(entries: list[Row], as_json: bool) -> None:
     if as_json:
         facts = ("name", "peer", "shape", "unit", "target")
         print(json.dumps([{fact: getattr(entry, fact) for fact in facts} for entry in entries], ensure_ascii=False))
         return
     for entry in entries:
-        print(f"{entry.name:20} {entry.shape}, against {entry.peer}; {entry.target} {entry.unit}")
+        print(f"{entry.name:30} {entry.shape}, against {entry.peer}; {entry.target} {entry.unit}")
 
 
 def line(result: dict[str, object]) -> str:
@@ -58,7 +67,7 @@ def line(result: dict[str, object]) -> str:
     if result["noisy"]:
         verdict += ", but noisy"
     times = f"ours {result['ours']:.4g}, theirs {result['theirs']:.4g} {result['unit']}"
-    return f"{result['row']:20} {times}; target {result['target']}: {verdict}"
+    return f"{result['row']:30} {times}; target {result['target']}: {verdict}"
 
 
 if __name__ == "__main__":

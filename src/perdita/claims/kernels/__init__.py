@@ -1,0 +1,1 @@
+"""Claims about how losses are computed."""

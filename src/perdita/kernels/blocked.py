@@ -1,0 +1,228 @@
+"""Any row-wise loss of linear outputs, block by block: values, gradients in the forward pass, and second derivatives.
+
+Nothing here holds logits for more than one block of rows. The gradient of the loss with respect to a block's logits
+comes from `torch.func`, and is multiplied into the gradients of hidden and weight at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+Evaluate = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor | None]]
+Run = Callable[["Plan", Tensor, Sequence[Tensor]], tuple[Tensor, Tensor | None, list[Tensor]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What stays fixed while a fused loss runs.
+
+    The tensors come flat: hidden, weight and, where it has one, bias of each head; then the tensors with a row for each
+    example; then those that all rows share.
+    """
+
+    evaluate: Evaluate  # (logits, row tensors, shared tensors) of a block → values, and what is beside them
+    biases: tuple[bool, ...]  # for each head, whether it has a bias
+    rows: int  # how many row tensors
+    wanted: tuple[bool, ...]  # which of the flat tensors get a gradient
+    block_rows: int
+    accumulate: torch.dtype | None  # of the sums over rows; None keeps each tensor's own
+    in_place: bool  # plain eager mode, where sums may be updated in place
+    extra: bool = False  # a second number comes beside each value: its count, or its log-sum-exp
+    run: Run | None = None  # a hand-written form of `run_blocks` for this loss
+
+    def places(self) -> tuple[list[list[int]], list[int], list[int]]:
+        """Positions of the flat tensors: of each head, of the row tensors, of the shared ones."""
+        heads, at = [], 0
+        for has_bias in self.biases:
+            heads.append(list(range(at, at + 2 + has_bias)))
+            at += 2 + has_bias
+        return heads, list(range(at, at + self.rows)), list(range(at + self.rows, len(self.wanted)))
+
+    def by_row(self) -> tuple[bool, ...]:
+        """Which of the flat tensors have a row for each example."""
+        heads, rows, _ = self.places()
+        along = {head[0] for head in heads} | set(rows)
+        return tuple(index in along for index in range(len(self.wanted)))
+
+    def sum_dtype(self, tensor: Tensor) -> torch.dtype:
+        return tensor.dtype if self.accumulate is None else torch.promote_types(tensor.dtype, self.accumulate)
+
+
+def run(plan: Plan, scale: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+    """Values of every row, what comes beside them, and the gradient of sum(scale * values) for every wanted tensor."""
+    return (plan.run or run_blocks)(plan, scale, tensors)
+
+
+def run_blocks(plan: Plan, scale: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+    """`run` for any loss, out of its definition alone."""
+    heads, rows, shared = plan.places()
+    by_row = plan.by_row()
+    values, beside = [], []
+    parts: list[Any] = [[] if row else None for row in by_row]  # blocks of rows to join, or the sum so far
+    for start in range(0, scale.shape[0], plan.block_rows):
+        block = [
+            tensor[start : start + plan.block_rows] if row else tensor
+            for tensor, row in zip(tensors, by_row, strict=True)
+        ]
+        logits = [F.linear(*(block[index] for index in head)) for head in heads]  # (block, v) each
+        own = [*logits, *(block[index] for index in (*rows, *shared))]
+        differentiated = [any(plan.wanted[index] for index in head) for head in heads]
+        differentiated += [plan.wanted[index] for index in (*rows, *shared)]
+        slopes, found, other = _slopes(plan, own, differentiated, scale[start : start + plan.block_rows])
+        del logits, own
+        values.append(found)
+        beside.append(other)
+        for head in heads:
+            slope = slopes.pop(0)
+            if slope is not None:
+                _through_linear(plan, head, block, slope, parts)
+        for index in (*rows, *shared):
+            slope = slopes.pop(0)
+            if slope is not None and by_row[index]:
+                parts[index].append(slope)
+            elif slope is not None:
+                parts[index] = _plus(plan, parts[index], slope.to(plan.sum_dtype(slope)))
+    gradients = [
+        torch.cat(part).to(tensor.dtype) if row else part
+        for part, tensor, row, wanted in zip(parts, tensors, by_row, plan.wanted, strict=True)
+        if wanted
+    ]
+    return torch.cat(values), torch.cat(beside) if plan.extra else None, gradients
+
+
+def _slopes(
+    plan: Plan, tensors: list[Tensor], differentiated: list[bool], scale: Tensor
+) -> tuple[list[Tensor | None], Tensor, Tensor | None]:
+    """Gradient of sum(scale * values) of one block for each differentiated tensor, the values, and what is beside."""
+    chosen = [index for index, wanted in enumerate(differentiated) if wanted]
+
+    def evaluate(*variables: Tensor) -> tuple[Tensor, Tensor | None]:
+        own = list(tensors)
+        for index, variable in zip(chosen, variables, strict=True):
+            own[index] = variable
+        heads = len(plan.biases)
+        return plan.evaluate(own[:heads], own[heads : heads + plan.rows], own[heads + plan.rows :])
+
+    def total(*variables: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        values, other = evaluate(*variables)
+        return (scale * values).sum(), (values,) if other is None else (values, other)
+
+    slopes: list[Tensor | None] = [None] * len(tensors)
+    if not chosen:
+        return slopes, *evaluate()
+    variables = [tensors[index] for index in chosen]
+    if plan.in_place:
+        found, aside = _own_graph(total, variables)
+    else:
+        found, aside = torch.func.grad(total, argnums=tuple(range(len(chosen))), has_aux=True)(*variables)
+    for index, slope in zip(chosen, found, strict=True):
+        slopes[index] = slope
+    return slopes, aside[0], aside[1] if plan.extra else None
+
+
+def _own_graph(
+    total: Callable[..., tuple[Tensor, tuple[Tensor, ...]]], variables: list[Tensor]
+) -> tuple[Sequence[Tensor], tuple[Tensor, ...]]:
+    """`torch.func.grad` by a graph of its own: faster, and unseen by the hooks of checkpointing."""
+    unchanged = torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor)
+    with torch.enable_grad(), unchanged:
+        own = [variable.detach().requires_grad_() for variable in variables]
+        value, aside = total(*own)
+        found = torch.autograd.grad(value, own, allow_unused=True, materialize_grads=True)
+    return found, tuple(tensor.detach() for tensor in aside)
+
+
+def _through_linear(plan: Plan, head: list[int], block: list[Tensor], slope: Tensor, parts: list[Any]) -> None:
+    """Multiply a block's logit gradient into the gradients of the head's hidden, weight and bias."""
+    hidden, weight = block[head[0]], block[head[1]]
+    if plan.wanted[head[0]]:
+        parts[head[0]].append(slope @ weight)
+    if plan.wanted[head[1]]:
+        dtype, so_far = plan.sum_dtype(weight), parts[head[1]]
+        if plan.in_place and so_far is not None:
+            add_product(so_far, slope, hidden)
+        else:
+            parts[head[1]] = _plus(plan, so_far, (slope.mT @ hidden).to(dtype))
+    if len(head) == 3 and plan.wanted[head[2]]:
+        parts[head[2]] = _plus(plan, parts[head[2]], slope.sum(0, dtype=plan.sum_dtype(slope)))
+
+
+def _plus(plan: Plan, so_far: Tensor | None, part: Tensor) -> Tensor:
+    if so_far is None:
+        return part
+    return so_far.add_(part) if plan.in_place else so_far + part
+
+
+CLASSES_AT_ONCE = 4096  # of a product in half precision before it is added in float32
+
+
+def add_product(total: Float[Tensor, "v d"], slope: Float[Tensor, "n v"], hidden: Float[Tensor, "n d"]) -> None:
+    """total += slope.T @ hidden, in place, in the dtype of total.
+
+    A sum of mixed dtypes is slow in PyTorch, so products in half precision are widened first, a part at a time.
+    """
+    if total.dtype == slope.dtype:
+        total.addmm_(slope.T, hidden)
+        return
+    for start in range(0, total.shape[0], CLASSES_AT_ONCE):
+        stop = start + CLASSES_AT_ONCE
+        total[start:stop].add_((slope[:, start:stop].T @ hidden).to(total.dtype))
+
+
+def curvature(
+    plan: Plan, scale: Tensor, tensors: Sequence[Tensor], cotangents: Sequence[Tensor | None]
+) -> tuple[Tensor, list[Tensor | None]]:
+    """The second derivative: gradient, for ``scale`` and every wanted tensor, of the sum of cotangent * gradient.
+
+    The gradient is that of sum(scale * values). Block by block as well, at the price of weight-sized sums.
+    """
+    by_row = plan.by_row()
+    chosen = [index for index, wanted in enumerate(plan.wanted) if wanted]
+    scales: list[Tensor] = []
+    parts: list[Any] = [[] if row else None for row in by_row]
+    for start in range(0, scale.shape[0], plan.block_rows):
+        cut = slice(start, start + plan.block_rows)
+        block = [tensor[cut] if row else tensor for tensor, row in zip(tensors, by_row, strict=True)]
+        directions = [
+            None if direction is None else direction[cut] if by_row[index] else direction
+            for index, direction in zip(chosen, cotangents, strict=True)
+        ]
+        found, *slopes = torch.func.grad(_along, argnums=tuple(range(3, 4 + len(chosen))))(
+            plan, block, directions, scale[cut], *(block[index] for index in chosen)
+        )
+        scales.append(found)
+        for index, slope in zip(chosen, slopes, strict=True):
+            if by_row[index]:
+                parts[index].append(slope)
+            else:
+                parts[index] = _plus(plan, parts[index], slope)
+    return torch.cat(scales), [torch.cat(parts[index]) if by_row[index] else parts[index] for index in chosen]
+
+
+def _along(
+    plan: Plan, block: list[Tensor], directions: list[Tensor | None], scale: Tensor, *variables: Tensor
+) -> Tensor:
+    """The block's gradient along the directions."""
+    heads, rows, shared = plan.places()
+    chosen = [index for index, wanted in enumerate(plan.wanted) if wanted]
+
+    def total(*variables: Tensor) -> Tensor:
+        own = list(block)
+        for index, variable in zip(chosen, variables, strict=True):
+            own[index] = variable
+        logits = [F.linear(*(own[index] for index in head)) for head in heads]
+        values, _ = plan.evaluate(logits, [own[index] for index in rows], [own[index] for index in shared])
+        return (scale * values).sum()
+
+    slopes = torch.func.grad(total, argnums=tuple(range(len(chosen))))(*variables)
+    terms = [(way * slope).sum() for way, slope in zip(directions, slopes, strict=True) if way is not None]
+    return torch.stack(terms).sum() if terms else (scale * 0).sum()

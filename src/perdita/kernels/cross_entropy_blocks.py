@@ -1,0 +1,140 @@
+"""Cross-entropy of a linear layer, block by block, written by hand: one buffer of logits, used again and again.
+
+Per block of rows: one matrix product, a softmax in place, minus one at the target, two matrix products. The scales of
+the rows never touch the block: they multiply hidden (for the weight's gradient) and hidden's gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from perdita.core.numerics import HALF
+from perdita.kernels.blocked import Plan, add_product
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class CrossEntropyBlocks:
+    """`blocked.Run` for cross-entropy with class indices: a function with its hyper-parameters."""
+
+    label_smoothing: float = 0.0
+    softcap: float | None = None
+    z_penalty: float = 0.0
+    columns: int = 1  # 2: the log-sum-exp is a value beside the loss, with a scale and a gradient of its own
+
+    def __call__(
+        self, plan: Plan, scale: Tensor, tensors: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+        """Values, log-sum-exps where the plan has them beside, gradients of hidden, weight and bias where wanted."""
+        hidden, weight = tensors[:2]
+        bias = tensors[2] if plan.biases[0] else None
+        target = tensors[-1].long().unsqueeze(1)  # (n, 1)
+        rows, classes = hidden.shape[0], weight.shape[0]
+        size = min(plan.block_rows, rows)
+        values = scale.new_empty(rows, 2)  # value, log-sum-exp
+        by_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format) if plan.wanted[0] else None
+        by_weight = weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)) if plan.wanted[1] else None
+        by_bias = bias.new_zeros(classes, dtype=plan.sum_dtype(bias)) if bias is not None and plan.wanted[2] else None
+        narrow = hidden.new_empty(size, classes) if hidden.dtype in HALF else None
+        buffer = hidden.new_empty(size, classes, dtype=torch.promote_types(hidden.dtype, torch.float32))
+        for start in range(0, rows, size):
+            cut = slice(start, min(start + size, rows))
+            count = cut.stop - start
+            logits, thin = buffer[:count], None if narrow is None else narrow[:count]
+            _project(hidden[cut], weight, bias, logits if thin is None else thin)
+            if thin is not None:
+                logits.copy_(thin)
+            fade = self._cap(logits) if any(plan.wanted) else self._cap(logits, slope=False)
+            values[cut] = self._values(logits, target[cut])  # and the logits become probabilities
+            if not any(plan.wanted):
+                continue
+            row_scale = self._subtract(logits, target[cut], scale[cut], values[cut, 1])
+            if fade is not None:
+                logits.mul_(fade)
+            if thin is not None:
+                thin.copy_(logits)
+                logits = thin
+            scaled = hidden[cut]
+            if row_scale is not None:
+                row_scale = row_scale.unsqueeze(1)
+                scaled = (scaled * row_scale).to(hidden.dtype)
+            if by_hidden is not None:
+                torch.mm(logits, weight, out=by_hidden[cut])
+                if row_scale is not None:
+                    by_hidden[cut].mul_(row_scale)
+            if by_weight is not None:
+                _accumulate(by_weight, logits, scaled, first=start == 0)
+            if by_bias is not None:
+                by_bias += _column_sums(logits, row_scale).to(by_bias.dtype)
+        gradients = [part for part in (by_hidden, by_weight, by_bias) if part is not None]
+        return values if self.columns == 2 else values[:, 0], values[:, 1] if plan.extra else None, gradients
+
+    def _cap(self, logits: Float[Tensor, "n v"], slope: bool = True) -> Float[Tensor, "n v"] | None:
+        """softcap * tanh(logits / softcap), in place; gives its derivative 1 - (capped / softcap)^2."""
+        if self.softcap is None:
+            return None
+        logits.div_(self.softcap).tanh_()
+        fade = logits.square().neg_().add_(1) if slope else None
+        logits.mul_(self.softcap)
+        return fade
+
+    def _values(self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"]) -> Float[Tensor, "n 2"]:
+        """The block's values and log-sum-exps; leaves the softmax in the place of the logits."""
+        picked = logits.gather(1, target).squeeze(1)
+        mean = logits.mean(1) if self.label_smoothing else 0.0
+        highest = logits.amax(1)
+        torch.softmax(logits, 1, out=logits)
+        lse = highest - logits.amax(1).log()  # the highest probability is exp(highest - lse), and never 0
+        values = lse - (1 - self.label_smoothing) * picked - self.label_smoothing * mean
+        if self.z_penalty:
+            values = values + self.z_penalty * lse.square()
+        return torch.stack([values, lse], 1)
+
+    def _subtract(
+        self, probs: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], scale: Tensor, lse: Float[Tensor, "n"]
+    ) -> Float[Tensor, "n"] | None:
+        """Probabilities become the gradient of the logits, in place, up to the factor for each row that is given."""
+        smoothing = self.label_smoothing
+        if self.columns == 2:  # scale (n, 2): of the value, and of the log-sum-exp
+            own, other = scale.unbind(1)
+            probs.mul_((own * (1 + 2 * self.z_penalty * lse) + other).unsqueeze(1))
+            probs.scatter_add_(1, target, (own * (smoothing - 1)).unsqueeze(1))
+            if smoothing:
+                probs.sub_((own * smoothing / probs.shape[1]).unsqueeze(1))
+            return None
+        if self.z_penalty:
+            probs.mul_((1 + 2 * self.z_penalty * lse).unsqueeze(1))
+        probs.scatter_add_(1, target, probs.new_full(target.shape, smoothing - 1))
+        if smoothing:
+            probs.sub_(smoothing / probs.shape[1])
+        return scale
+
+
+def _project(hidden: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
+    if bias is None:
+        torch.mm(hidden, weight.T, out=out)
+    else:
+        torch.addmm(bias, hidden, weight.T, out=out)
+
+
+def _accumulate(total: Tensor, slope: Tensor, hidden: Tensor, first: bool) -> None:
+    if not first:
+        add_product(total, slope, hidden)
+    elif total.dtype == slope.dtype:
+        torch.mm(slope.T, hidden, out=total)
+    else:
+        total.zero_()
+        add_product(total, slope, hidden)
+
+
+def _column_sums(slope: Float[Tensor, "n v"], row_scale: Float[Tensor, "n 1"] | None) -> Float[Tensor, "v"]:
+    if row_scale is None:
+        return slope.sum(0)
+    return (slope.T @ row_scale.to(slope.dtype)).squeeze(1)

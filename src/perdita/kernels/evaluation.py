@@ -1,0 +1,153 @@
+"""A fused loss computed in two ways: as its definition says, and block by block."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from perdita.core.numerics import widen
+from perdita.kernels.autograd import Total, Values
+from perdita.kernels.blocked import Plan
+from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
+from perdita.kernels.inputs import Rows
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+def reference(
+    rows: Rows, reduction: str, normalizer: float | Tensor | None, z_penalty: float, with_lse: bool
+) -> tuple[Tensor, Tensor | None]:
+    """The definition: all logits at once, the loss, the contract's reduction."""
+    filled = rows.filled()
+    logits = [F.linear(head.hidden, head.weight, head.bias) for head in filled.heads.values()]
+    shared = [*filled.shared.values(), *filled.loss.parameters.values()]
+    values, lse, counts = _evaluate(filled, z_penalty, with_lse, logits, list(filled.by_row.values()), shared)
+    return rows.reduced(values, counts, reduction, normalizer), None if lse is None else rows.unreduced(lse)
+
+
+def _evaluate(
+    rows: Rows,
+    z_penalty: float,
+    with_lse: bool,
+    logits: Sequence[Tensor],
+    own: Sequence[Tensor],
+    shared: Sequence[Tensor],
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Values, log-sum-exps and counts out of logits, row tensors and shared tensors in the order of `Rows.tensors`."""
+    capped = [cap_logits(part, head.softcap) for part, head in zip(logits, rows.heads.values(), strict=True)]
+    names = [*rows.heads, *rows.by_row, *rows.shared]
+    fields = dict(zip(names, [*capped, *own, *shared[: len(rows.shared)]], strict=True))
+    learned = dict(zip(rows.loss.parameters, shared[len(rows.shared) :], strict=True))
+    return rows.loss.values(fields, learned, z_penalty, with_lse)
+
+
+def cap_logits(logits: Float[Tensor, "n v"], softcap: float | None) -> Float[Tensor, "n v"]:
+    """softcap * tanh(logits / softcap), in float32 at least."""
+    return logits if softcap is None else softcap * torch.tanh(widen(logits) / softcap)
+
+
+def blocked(
+    rows: Rows,
+    reduction: str,
+    normalizer: float | Tensor | None,
+    z_penalty: float,
+    with_lse: bool,
+    block_rows: int,
+    accumulate: torch.dtype | None,
+    written: CrossEntropyBlocks | None,
+) -> tuple[Tensor, Tensor | None]:
+    """The same without the logits of more than one block."""
+    kept, index = rows.kept()
+    if index is not None and index.numel() == 0:
+        return reference(rows, reduction, normalizer, z_penalty, with_lse)
+    tensors = kept.tensors()
+    evaluate = functools.partial(_evaluate, kept, z_penalty)
+    counted = written is None and _has_counts(kept, evaluate)
+    plan = Plan(
+        lambda *parts: _pair(*evaluate(with_lse and not counted, *parts)),
+        tuple(head.bias is not None for head in kept.heads.values()),
+        len(kept.by_row),
+        tuple(wants_gradient(tensor) for tensor in tensors),
+        block_rows,
+        accumulate,
+        rows.plain,
+        counted or with_lse,
+        written,
+    )
+    joined = replace(
+        plan,
+        evaluate=lambda *parts: (_columns(*evaluate(with_lse, *parts)), None),
+        extra=False,
+        run=written and replace(written, columns=1 + with_lse),
+    )
+    shared_wants = any(plan.wanted[len(plan.wanted) - len(kept.shared) - len(kept.loss.parameters) :])
+    if reduction == "none" or (counted and (with_lse or shared_wants)):  # counts with a gradient need the values' way
+        columns = rows.spread(index, Values.apply(joined, None, *tensors))
+        values, *others = columns.unbind(1) if columns.ndim == 2 else (columns,)
+        lse = rows.unreduced(others[0]) if with_lse else None
+        return rows.reduced(values, others[-1] if counted else None, reduction, normalizer), lse
+    scale, items = _scale(rows, kept, index, reduction, normalizer)
+    total, values, *aside = Total.apply(plan, scale, *tensors)
+    if counted and reduction != "sum" and normalizer is None:
+        denominator = (scale * aside[0]).sum() * items
+        return total / torch.where(denominator == 0, 1.0, denominator), None
+    if not with_lse:
+        return total, None
+    known = Values.apply(joined, torch.stack([values, aside[0]], 1), *tensors)
+    return total, rows.unreduced(rows.spread(index, known[:, 1]))
+
+
+def _pair(values: Tensor, lse: Tensor | None, counts: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    return values, lse if counts is None else counts
+
+
+def _columns(values: Tensor, lse: Tensor | None, counts: Tensor | None) -> Tensor:
+    """(n,), or (n, columns) of the value, its log-sum-exp and its count, as far as they are there."""
+    parts = [part for part in (values, lse, counts) if part is not None]
+    return torch.stack(parts, 1) if len(parts) > 1 else values
+
+
+def _has_counts(rows: Rows, evaluate: Callable[..., Any]) -> bool:
+    """Whether the loss gives counts: seen on one row of zeros."""
+    logits = [head.weight.new_zeros(1, head.weight.shape[0]) for head in rows.heads.values()]
+    with torch.no_grad():
+        own = [tensor[:1] for tensor in rows.by_row.values()]
+        return evaluate(False, logits, own, [*rows.shared.values(), *rows.loss.parameters.values()])[2] is not None
+
+
+def _scale(
+    rows: Rows, kept: Rows, index: Tensor | None, reduction: str, normalizer: float | Tensor | None
+) -> tuple[Float[Tensor, "n"], float]:
+    """The factor of each kept row in the reduced loss, and the items that a mean over rows counts as one."""
+    hidden = next(iter(rows.heads.values())).hidden
+    scale = hidden.new_ones(rows.count, dtype=torch.promote_types(hidden.dtype, torch.float32))
+    if rows.weight is not None:
+        scale = rows.weight.to(scale.dtype)
+    if rows.mask is not None:
+        scale = torch.where(rows.mask, scale, 0.0)
+    items = 1 / max(math.prod(rows.leading[1:]), 1) if reduction == "batchmean" else 1.0
+    total = scale.sum() * items if normalizer is None else normalizer
+    own = scale if index is None else scale[index]
+    if reduction == "sum":
+        return own, 1.0
+    if normalizer is None:
+        total = torch.where(total == 0, 1.0, total)
+    return own / total, items
+
+
+def wants_gradient(tensor: Tensor) -> bool:
+    """Whether a gradient may be asked for; in compiled code of all numbers, as what nobody uses is cut out there."""
+    if not tensor.is_floating_point():
+        return False
+    if torch.compiler.is_compiling():
+        return True
+    asks = tensor.requires_grad or torch._C._functorch.is_batchedtensor(tensor)  # a batched tensor never says it
+    return torch.is_grad_enabled() and asks

@@ -1,0 +1,170 @@
+"""A linear output layer and any row-wise loss on it, without the logits in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from perdita.core.criterion import Criterion
+from perdita.core.domains import check_finite
+from perdita.core.errors import InputError
+from perdita.core.reduction import check_reduction
+from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
+from perdita.kernels.evaluation import blocked, reference
+from perdita.kernels.inputs import Rows, prepare
+from perdita.kernels.row_loss import Head, row_loss
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+IMPLEMENTATIONS = ("auto", "blocked", "reference")
+CACHED_LOGITS = 2**20  # of a block at least: fewer, and the calls cost more than the sums
+
+
+def fused_linear(
+    loss: str | Criterion | Callable[..., Tensor],
+    hidden: Float[Tensor, "*n d"],
+    weight: Float[Tensor, "v d"],
+    target: Tensor | Head | None = None,
+    *,
+    bias: Float[Tensor, "v"] | None = None,
+    softcap: float | None = None,
+    shift: int | bool = 0,
+    example_weight: Float[Tensor, "*n"] | None = None,
+    mask: Bool[Tensor, "*n"] | None = None,
+    ignore_index: int | str | None = "default",
+    reduction: str | None = None,
+    normalizer: float | Tensor | None = None,
+    z_penalty: float = 0.0,
+    return_lse: bool = False,
+    block_rows: int | None = None,
+    memory: int | None = None,
+    accumulate: torch.dtype | None = torch.float32,
+    impl: str = "auto",
+    **options: Any,
+) -> Any:
+    r"""A row-wise loss of the logits of a linear layer, and its gradients, a block of rows at a time.
+
+    .. math:: z_i = \text{cap}(W h_i + b), \qquad \text{cap}(z) = \text{softcap} \tanh(z / \text{softcap}),
+        \qquad \ell_i = \text{loss}(z_i, t_i) + \text{z\_penalty} \log^2 \sum_k e^{z_{ik}}
+
+    The logits z (n, v) never exist together. With a reduction the gradients of hidden and weight come out of the
+    forward pass, three matrix products in all; with ``reduction="none"`` the backward pass computes each block of
+    logits a second time. Rows that are masked or ignored are taken out before the first product; in compiled code,
+    under `torch.func` transforms and on accelerators, where shapes may not depend on values, they are set to zero
+    instead and cost what other rows cost. Differentiable twice, block by block too.
+
+    Args:
+        loss: name, public function or `Criterion` of a loss over logits (n, c) whose values depend on their own row
+            alone. Learnable parameters of a criterion get their gradient.
+        hidden: (*n, d) inputs of the output layer; leading dimensions count as rows.
+        weight: (v, d) weight of the output layer, as in `torch.nn.Linear`.
+        target: the loss's second tensor, with the leading shape of hidden; (hidden, weight), and bias and softcap after
+            them, where it is the logits of another linear layer, a teacher's for example.
+        bias: (v,) of the output layer.
+        softcap: bound of the logits, by a scaled tanh.
+        shift: k scores the hidden state at i against what stands at i + k of target, mask, example_weight and the other
+            row tensors, along the last leading dimension; True is 1. Values have k columns fewer.
+        example_weight: as ``weight`` of every loss, up to shape (*n,).
+        mask: boolean, up to (*n,); False leaves a row out.
+        ignore_index: rows whose integer target equals it are left out; the loss's own unless it is given.
+        reduction: "mean", "sum", "none" or "batchmean"; the loss's own unless it is given.
+        normalizer: replaces the denominator of the mean.
+        z_penalty: of the squared log-sum-exp, which keeps it near zero.
+        return_lse: also give the log-sum-exp of each row, (*n,), 0 where a row is left out; differentiable.
+        block_rows: rows of a block. By itself a block of logits is half as large as the weight, at least 4 MiB.
+        memory: bytes that one block of logits may take, where block_rows is not given.
+        accumulate: dtype of sums over rows where inputs are narrower; None keeps the inputs' dtype.
+        impl: "auto" takes the hand-written form for cross-entropy with class indices in eager mode, "blocked" derives
+            everything from the loss's definition, "reference" holds all logits.
+        **options: hyper-parameters and further tensors of the loss, by name.
+
+    Returns:
+        The reduced loss, or (*n,) values; with return_lse the pair of it and the log-sum-exps.
+
+    Raises:
+        InputError: a loss that is not row-wise over classes; labels outside 0..v-1, mixed dtypes, sizes that do not
+            fit, integers where numbers are meant; a NaN or infinity, whose row is named.
+
+    Example:
+        >>> hidden, weight = torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.0, 5.0]])
+        >>> perdita.kernels.fused_linear("cross_entropy", hidden, weight, torch.tensor([0])).item()
+        0.23954...
+        >>> perdita.kernels.fused_linear(perdita.Focal(gamma=1.0), hidden, weight, torch.tensor([0])).item()
+        0.05102...
+
+    Source:
+        Gradients in the forward pass: Hsu et al., "Liger Kernel", arXiv 2410.10989, section 3.2. z_penalty: Chowdhery
+        et al., "PaLM", JMLR 2023, arXiv 2204.02311, section 5. See `cut_cross_entropy` for the other way round.
+    """
+    if impl not in IMPLEMENTATIONS:
+        raise InputError(f"impl must be one of {IMPLEMENTATIONS}, not {impl!r}")
+    rowwise, fields = row_loss(loss, options)
+    reduction = rowwise.reduction if reduction is None else reduction
+    check_reduction(reduction, normalizer)
+    ignored = rowwise.ignore_index if ignore_index == "default" else ignore_index
+    second = rowwise.card.signature.fields[1].name
+    if target is not None and second in fields:
+        raise InputError(f"{rowwise.card.name} got {second} twice")
+    given = {**rowwise.held, **fields, **({} if target is None else {second: target})}
+    rows = prepare(
+        rowwise, Head(hidden, weight, bias, softcap), given,
+        shift=checked_shift(shift), weight=example_weight, mask=mask, ignore_index=ignored,  # type: ignore[arg-type]
+    )  # fmt: skip
+    with torch.autocast(hidden.device.type, enabled=False):
+        if impl == "reference" or rows.count == 0:
+            value, lse = reference(rows, reduction, normalizer, z_penalty, return_lse)
+        else:
+            written = _hand_written(rows, z_penalty) if impl == "auto" else None
+            size = _block_rows(rows, block_rows, memory)
+            value, lse = blocked(rows, reduction, normalizer, z_penalty, return_lse, size, accumulate, written)
+    if rows.looked:
+        _check_finite(rows, value)
+    return (value, lse) if return_lse else value
+
+
+def checked_shift(shift: int | bool) -> int:
+    """Raise `InputError` for what is no number of places."""
+    if not isinstance(shift, int) or shift < 0:
+        raise InputError(f"shift must be an integer >= 0, not {shift!r}")
+    return int(shift)
+
+
+def _hand_written(rows: Rows, z_penalty: float) -> CrossEntropyBlocks | None:
+    """Cross-entropy with class indices alone, in eager mode."""
+    target = rows.by_row.get("target")
+    if rows.loss.card.name != "cross_entropy" or not rows.plain or target is None or target.is_floating_point():
+        return None
+    if rows.shared or len(rows.by_row) != 1 or len(rows.heads) != 1:
+        return None
+    softcap = next(iter(rows.heads.values())).softcap
+    return CrossEntropyBlocks(rows.loss.options.get("label_smoothing", 0.0), softcap, z_penalty)
+
+
+def _block_rows(rows: Rows, block_rows: int | None, memory: int | None) -> int:
+    """Half as many rows as there are features: then a block of logits is half as large as the weight."""
+    head = next(iter(rows.heads.values()))
+    classes, features = head.weight.shape
+    if block_rows is None and memory is not None:
+        block_rows = memory // (classes * torch.promote_types(head.hidden.dtype, torch.float32).itemsize)
+        if block_rows < 1:
+            raise InputError(f"memory must hold the logits of one row at least, {classes} numbers, not {memory} bytes")
+    elif block_rows is None:
+        block_rows = max(features // 2, CACHED_LOGITS // max(classes, 1), 1)
+    if isinstance(block_rows, bool) or not isinstance(block_rows, int) or block_rows < 1:
+        raise InputError(f"block_rows must be an integer of at least 1, not {block_rows!r}")
+    return block_rows
+
+
+def _check_finite(rows: Rows, value: Tensor) -> None:
+    """Name the row of a NaN or infinity among those that count."""
+    if math.isfinite(value.sum().item()):
+        return
+    for head in rows.filled().heads.values():
+        for name, tensor in (("hidden", head.hidden), ("weight", head.weight), ("bias", head.bias)):
+            if tensor is not None:
+                check_finite(name, tensor)

@@ -1,0 +1,19 @@
+"""The examples in the docstrings of fused losses run."""
+
+import doctest
+
+import pytest
+import torch
+
+import perdita
+from perdita.kernels import cross_entropy, cut_cross_entropy, fused_linear
+
+
+@pytest.mark.parametrize("function", [cross_entropy, cut_cross_entropy, fused_linear], ids=lambda each: each.__name__)
+def test_examples_run(function):
+    (test,) = doctest.DocTestFinder(recurse=False).find(
+        function, function.__name__, globs={"torch": torch, "perdita": perdita}
+    )
+    assert test.examples
+    results = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
+    assert results.failed == 0
