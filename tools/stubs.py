@@ -47,6 +47,7 @@ def stubs() -> dict[Path, str]:
         "from perdita import " + ", ".join(f"{name} as {name}" for name in [*packages, "functional"]),
         "from perdita.compare.run import compare as compare",
         "from perdita.core import " + ", ".join(f"{name} as {name}" for name in core),
+        *(f"from perdita.{place} import {name} as {name}" for name, place in perdita._PLACES.items()),
         "__version__: str",
     ]
     return {

@@ -14,6 +14,13 @@ _CORE = (
     "Card", "Choice", "Cost", "Criterion", "InputError", "MissingExtraError", "Range", "Sum", "Traits", "build", "card",
     "cards", "component", "debug", "loss", "reduce",
 )  # fmt: skip
+_PLACES = {  # what else is public here, and where it lives
+    "Compound": "compound",
+    "blockwise_pairs": "kernels.pairs",
+    "encode_in_chunks": "kernels.gradient_cache",
+    "fused_linear": "kernels.linear",
+    "pair_weights": "kernels.pair_weights",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +29,8 @@ def __getattr__(name: str) -> Any:
     if name in _CORE:
         importlib.import_module("perdita.losses")  # the catalogue is full before anything asks it
         return getattr(importlib.import_module("perdita.core"), name)
+    if name in _PLACES:
+        return getattr(importlib.import_module(f"perdita.{_PLACES[name]}"), name)
     if importlib.util.find_spec(f"perdita.{name}"):
         return importlib.import_module(f"perdita.{name}")
     importlib.import_module("perdita.losses")
@@ -36,4 +45,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     importlib.import_module("perdita.losses")
     catalogue = importlib.import_module("perdita.core.catalogue")
-    return sorted({*_CORE, "functional", "compare", "__version__", *catalogue.classes()})
+    return sorted({*_CORE, *_PLACES, "functional", "compare", "__version__", *catalogue.classes()})

@@ -1,22 +1,28 @@
 # Written by `make stubs` from the catalogue; not to be edited.
 # mypy: disable-error-code="override"
 # (a loss names its own tensors, where Criterion takes any)
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from perdita import catalogue as catalogue
 from perdita import claims as claims
+from perdita import cli as cli
 from perdita import compound as compound
 from perdita import core as core
 from perdita import functional as functional
+from perdita import integrations as integrations
 from perdita import judge as judge
+from perdita import kernels as kernels
 from perdita import losses as losses
 from perdita import nn as nn
+from perdita import risk as risk
 from perdita import testing as testing
 from perdita import theory as theory
 from perdita import training as training
 from perdita.compare.run import compare as compare
+from perdita.compound import Compound as Compound
 from perdita.core import Card as Card
 from perdita.core import Choice as Choice
 from perdita.core import Cost as Cost
@@ -33,6 +39,10 @@ from perdita.core import component as component
 from perdita.core import debug as debug
 from perdita.core import loss as loss
 from perdita.core import reduce as reduce
+from perdita.kernels.gradient_cache import encode_in_chunks as encode_in_chunks
+from perdita.kernels.linear import fused_linear as fused_linear
+from perdita.kernels.pair_weights import pair_weights as pair_weights
+from perdita.kernels.pairs import blockwise_pairs as blockwise_pairs
 
 __version__: str
 
@@ -121,6 +131,28 @@ class AldrKl(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class AlphaBetaDistillation(Criterion):
+    """A family of divergences between forward and reverse: how much confident and wrong classes weigh is chosen apart."""
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.2,
+        beta: float = 0.7,
+        temperature: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class AnyLoss(Criterion):
     """One minus a metric of the batch's soft confusion matrix."""
     def __init__(
@@ -143,6 +175,31 @@ class AnyLoss(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class ArcFace(Criterion):
+    """Cross-entropy of cosines, where the own class must lead by a margin in the angle."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        margin: float = 0.5,
+        scale: float = 64.0,
+        centers: int = 1,
+        beyond: str = "linear",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class AsymmetricFocal(Criterion):
     """Binary focal loss with a focus of its own for each class, in which easy negatives count as nothing."""
     def __init__(
@@ -158,6 +215,20 @@ class AsymmetricFocal(Criterion):
         self,
         logits: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class AttentionTransfer(Criterion):
+    """Squared distance between the maps of where student and teacher are active, each of length one."""
+    def __init__(self, *, power: float = 2.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        features: Tensor,
+        teacher_features: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -248,10 +319,92 @@ class BalancedCorrectnessAware(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class BalancedL1(Criterion):
+    """Absolute error beyond beta, and below it a curve that pulls small errors harder than a parabola does."""
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.5,
+        gamma: float = 1.5,
+        beta: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BarlowTwins(Criterion):
+    """How far the correlations of two views' features, over the batch, are from the identity."""
+    def __init__(
+        self, *, redundancy: float = 0.005, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        view_1: Tensor,
+        view_2: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Barron(Criterion):
     """One family from the squared error to losses that ignore outliers."""
     def __init__(
         self, *, alpha: float = 0.0, scale: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Bco(Criterion):
+    """Binary classifier optimisation: a classifier of responses whose logit is the shifted implicit reward."""
+    def __init__(
+        self,
+        *,
+        beta: float = 0.1,
+        reward_shift: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        policy: Tensor,
+        reference: Tensor,
+        desirable: Tensor,
+        *,
+        reward_shift: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Berhu(Criterion):
+    """Absolute error up to a share of the batch's largest one, and a square beyond: the Huber loss turned around."""
+    def __init__(
+        self,
+        *,
+        share: float = 0.2,
+        threshold: float | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
     ) -> None: ...
     def forward(
         self,
@@ -377,6 +530,97 @@ class BinaryHinge(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class BinaryJaccard(Criterion):
+    """One minus the soft intersection over union of one foreground class: one value for each image."""
+    def __init__(self, *, smooth: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BinaryKl(Criterion):
+    """Kullback-Leibler divergence of the student's from the teacher's sigmoid of every class, added up."""
+    def __init__(
+        self, *, temperature: float = 2.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BinaryKlNorm(Criterion):
+    """How far the sigmoid of each class's logit difference is from one half, added up."""
+    def __init__(
+        self, *, temperature: float = 2.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BinarySelfAdjustingDice(Criterion):
+    """Dice of one item with its label, where an item that is decided already counts for less."""
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.01,
+        smooth: float = 1.0,
+        square: bool = False,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BinaryTversky(Criterion):
+    """One minus the Tversky index of one foreground class: one value for each image."""
+    def __init__(
+        self,
+        *,
+        false_alarms: float = 0.3,
+        misses: float = 0.7,
+        focus: float = 1.0,
+        smooth: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class BinomialCrossEntropy(Criterion):
     """Cross-entropy of a binomial distribution over the ordered classes, which one logit describes."""
     def __init__(self, *, classes: int, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
@@ -399,6 +643,49 @@ class BlackBoxBrier(Criterion):
         log_probs: Tensor,
         model_samples: Tensor,
         target_samples: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BoundaryMargin(Criterion):
+    """How far a pair's distance is on the wrong side of a boundary, or within a margin of it."""
+    def __init__(
+        self,
+        *,
+        margin: float = 0.2,
+        boundary: float = 1.2,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BoxIou(Criterion):
+    """One minus the intersection over union of two boxes."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        boxes: Tensor,
+        target: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -433,6 +720,50 @@ class CategoricalProjection(Criterion):
         target_probs: Tensor,
         target_atoms: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Center(Criterion):
+    """Half the squared distance of a feature from the centre of its class."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        features: Tensor,
+        target: Tensor,
+        centers: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Circle(Criterion):
+    """Soft maximum over pairs of a positive and a negative, each weighted by how far it is from its optimum."""
+    def __init__(
+        self,
+        *,
+        margin: float = 0.25,
+        scale: float = 256.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -507,6 +838,81 @@ class CompSum(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class CompleteBoxIou(Criterion):
+    """The distance loss of two boxes, plus a term for the ratio of their sides."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        boxes: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ConceptContrastive(Criterion):
+    """Each item against all concepts, and its concept against all items: cross-entropy both ways."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        batch_noise: Tensor | None = None,
+        concept_noise: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        concepts: Tensor,
+        target: Tensor,
+        *,
+        batch_noise: Tensor | None = None,
+        concept_noise: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ConceptSimilarity(Criterion):
+    """Minus the mean cosine, over the concepts, of what two models make of a batch."""
+    def __init__(self, *, cubed: bool = False, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        concepts: Tensor,
+        backbone: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ConceptSpread(Criterion):
+    """The surprise of all pairs of an item and a concept: least where every score is the same."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        batch_noise: Tensor | None = None,
+        concept_noise: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        concepts: Tensor,
+        *,
+        batch_noise: Tensor | None = None,
+        concept_noise: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class ConditionalCsDivergence(Criterion):
     """Cauchy-Schwarz divergence between what targets and predictions look like given the features."""
     def __init__(
@@ -539,6 +945,72 @@ class ConstrainedMargin(Criterion):
         self,
         logits: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Contrastive(Criterion):
+    """How far positives lie below one threshold and negatives above another, the mean of each kind."""
+    def __init__(
+        self,
+        *,
+        positive_threshold: float = 1.0,
+        negative_threshold: float = 0.5,
+        power: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ContrastiveDistillation(Criterion):
+    """Is a pair of student and teacher features of one item, or of two? One true pair against m false ones."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.07,
+        dataset_size: int = 50000,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        features: Tensor,
+        teacher_features: Tensor,
+        negatives: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ContrastiveDivergence(Criterion):
+    """Energy of the data less that of the model's own samples, whose gradient is that of the likelihood."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        energy: Tensor,
+        sampled: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -594,6 +1066,51 @@ class Correlation(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class CorrelationDistillation(Criterion):
+    """How far the student's predictions correlate with the teacher's, within each item and within each class."""
+    def __init__(
+        self,
+        *,
+        inter_weight: float = 1.0,
+        intra_weight: float = 1.0,
+        temperature: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CosFace(Criterion):
+    """Cross-entropy of cosines, where the own class must lead by a margin in the cosine."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        margin: float = 0.35,
+        scale: float = 64.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class CosineEmbedding(Criterion):
     """How far the cosine of a pair is below 1 if it belongs together, or above a margin if it does not."""
     def __init__(self, *, margin: float = 0.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -602,6 +1119,29 @@ class CosineEmbedding(Criterion):
         first: Tensor,
         second: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Cpo(Criterion):
+    """Contrastive preference optimisation: DPO against a uniform reference, plus the likelihood of what is preferred."""
+    def __init__(
+        self,
+        *,
+        beta: float = 0.1,
+        nll_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        policy_chosen: Tensor,
+        policy_rejected: Tensor,
+        chosen_nll: Tensor | None = None,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -758,6 +1298,43 @@ class Ctc(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class DecoupledDistillation(Criterion):
+    """Knowledge distillation in two parts with weights of their own: the target against the rest, and within the rest."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 4.0,
+        target_weight: float = 1.0,
+        rest_weight: float = 8.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class DepthSmoothness(Criterion):
+    """Steps of a depth map, forgiven where its image has an edge."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        depth: Tensor,
+        image: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Dice(Criterion):
     """One minus the soft Dice overlap of each class's pixels, averaged over classes: one value for each image."""
     def __init__(
@@ -774,6 +1351,94 @@ class Dice(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class DirectCoverage(Criterion):
+    """Minus the log-probability that at least one of N independent draws is the target, for answers of one class."""
+    def __init__(self, *, attempts: float = 16.0, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class DirectCoverageFromLogProbs(Criterion):
+    """Minus the log-probability that at least one of N attempts is right, from that of one attempt."""
+    def __init__(self, *, attempts: float = 16.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        log_prob: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class DistanceBoxIou(Criterion):
+    """One minus the intersection over union, plus the squared distance of the centres."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        boxes: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Dpo(Criterion):
+    """Direct preference optimisation: logistic loss of the log-ratio margin."""
+    def __init__(
+        self,
+        *,
+        beta: float = 0.1,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        policy_chosen: Tensor,
+        policy_rejected: Tensor,
+        reference_chosen: Tensor,
+        reference_rejected: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class DualHeadDistillation(Criterion):
+    """Cross-entropy on the main head and the teacher's logits on an auxiliary one, both on the same backbone."""
+    def __init__(
+        self,
+        *,
+        label_weight: float = 1.0,
+        teacher_weight: float = 1.0,
+        temperature: float = 2.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        auxiliary_logits: Tensor,
+        teacher_logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class EarthMover(Criterion):
     """How far probability has to travel along the ordered classes to become the target."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
@@ -782,6 +1447,33 @@ class EarthMover(Criterion):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class EditInvariant(Criterion):
+    """Minus the log-probability of each n-gram of the target, wherever in the output it fits best."""
+    def __init__(
+        self,
+        *,
+        ngrams: int | Sequence[int] = (2, 3, 4),
+        ngram_weights: float | Sequence[float] = 1.0,
+        temperature: float = 1.0,
+        log_prob_floor: float = -20.0,
+        noise: Tensor | None = None,
+        input_lengths: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        noise: Tensor | None = None,
+        input_lengths: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -863,6 +1555,27 @@ class EntropicSoftplus(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class EntropyRegularizedCrossEntropy(Criterion):
+    """Cross-entropy minus a multiple of the entropy of the prediction."""
+    def __init__(
+        self,
+        *,
+        entropy_weight: float = 0.1,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Evidential(Criterion):
     """Negative log-likelihood of a normal distribution whose mean and variance are themselves uncertain."""
     def __init__(self, *, penalty: float = 0.01, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -880,6 +1593,28 @@ class Evidential(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class ExampleTversky(Criterion):
+    """One minus the Tversky index of one item with its label."""
+    def __init__(
+        self,
+        *,
+        false_positive_weight: float = 0.5,
+        false_negative_weight: float = 0.5,
+        smooth: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Expectile(Criterion):
     """Squared error times level below the target and 1 - level above it."""
     def __init__(self, *, level: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -887,6 +1622,50 @@ class Expectile(Criterion):
         self,
         prediction: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class FacilityLocation(Criterion):
+    """How close an item is to the nearest member of every other class, summed over the classes."""
+    def __init__(
+        self, *, form: str = "correlation", reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class FeatureHint(Criterion):
+    """Half the squared distance of the student's features from the teacher's."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        features: Tensor,
+        teacher_features: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class FlowNll(Criterion):
+    """Negative log-likelihood of an item that a flow takes to a standard normal code."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        latent: Tensor,
+        log_determinant: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -947,6 +1726,20 @@ class GaussianNll(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class GeneralizedBoxIou(Criterion):
+    """One minus the intersection over union, plus the empty share of the box that holds both."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        boxes: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class GeneralizedCrossEntropy(Criterion):
     """A Box-Cox transform of the target's probability, between cross-entropy and the mean absolute error."""
     def __init__(self, *, q: float = 0.7, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
@@ -955,6 +1748,118 @@ class GeneralizedCrossEntropy(Criterion):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class GradientMatching(Criterion):
+    """Steps of the difference of two maps, at several scales: their edges must lie in the same places."""
+    def __init__(self, *, scales: int = 1, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class GradientPenalty(Criterion):
+    """Squared distance of the length of a critic's gradient at an item from what it should be."""
+    def __init__(self, *, norm: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        gradients: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class GraphCut(Criterion):
+    """An anchor's similarities to other classes less those to its own, summed."""
+    def __init__(
+        self,
+        *,
+        form: str = "information",
+        trade_off: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class GraphCutRatio(Criterion):
+    """An anchor's similarities to other classes over the number of its positives, or over its similarities to them."""
+    def __init__(
+        self,
+        *,
+        form: str = "correlation",
+        least: float = 0.001,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Grpo(Criterion):
+    """The clipped policy loss of each drawn token, with a penalty for leaving a reference model."""
+    def __init__(
+        self,
+        *,
+        clip_low: float = 0.2,
+        clip_high: float = 0.2,
+        kl_weight: float = 0.04,
+        old_log_prob: Tensor | None = None,
+        reference_log_prob: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        advantage: Tensor,
+        *,
+        old_log_prob: Tensor | None = None,
+        reference_log_prob: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -1011,6 +1916,96 @@ class Huber(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class HyperbolicCrossEntropy(Criterion):
+    """Cross-entropy of logistic regression in the Poincaré ball."""
+    def __init__(
+        self, *, curvature: float = 0.1, eps: float = 1e-05, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        points: Tensor,
+        target: Tensor,
+        normals: Tensor,
+        offsets: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class InfoNce(Criterion):
+    """Cross-entropy of finding an anchor's counterpart among all counterparts."""
+    def __init__(
+        self,
+        *,
+        symmetric: bool = False,
+        temperature: float = 0.07,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        negative: Tensor | None = None,
+        label: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        *,
+        negative: Tensor | None = None,
+        label: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class InverseSoftQ(Criterion):
+    """Imitation from single transitions: the same divergence as `sequence_match`, without sums over sequences."""
+    def __init__(
+        self,
+        *,
+        discount: float = 0.99,
+        divergence: str = "chi2-mixture",
+        penalty_weight: float = 0.5,
+        value_term: str = "all",
+        data_share: float = 0.5,
+        done: Tensor | None = None,
+        is_data: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        next_logits: Tensor,
+        *,
+        done: Tensor | None = None,
+        is_data: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Ipo(Criterion):
+    """Identity preference optimisation: squared distance of the log-ratio margin from a fixed target."""
+    def __init__(self, *, beta: float = 0.1, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        policy_chosen: Tensor,
+        policy_rejected: Tensor,
+        reference_chosen: Tensor,
+        reference_rejected: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class ItakuraSaito(Criterion):
     """Exponential of the error less its tangent: its best constant is the certainty equivalent of the targets."""
     def __init__(
@@ -1025,6 +2020,43 @@ class ItakuraSaito(Criterion):
         self,
         prediction: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Jaccard(Criterion):
+    """One minus the soft intersection over union of each class's pixels: one value for each image."""
+    def __init__(
+        self, *, smooth: float = 1.0, classes: str = "all", reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class JensenShannonDistillation(Criterion):
+    """Generalised Jensen-Shannon divergence: how far teacher and student are from a mixture of both."""
+    def __init__(
+        self,
+        *,
+        teacher_share: float = 0.5,
+        temperature: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -1048,12 +2080,67 @@ class KlDiv(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class KnowledgeDistillation(Criterion):
+    """Kullback-Leibler divergence of the student's softened prediction from the teacher's."""
+    def __init__(
+        self, *, temperature: float = 4.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Kto(Criterion):
+    """Kahneman-Tversky optimisation: what a gain or a loss over a reference point is worth."""
+    def __init__(
+        self,
+        *,
+        beta: float = 0.1,
+        desirable_weight: float = 1.0,
+        undesirable_weight: float = 1.0,
+        reference_point: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        policy: Tensor,
+        reference: Tensor,
+        desirable: Tensor,
+        *,
+        reference_point: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class L1(Criterion):
     """Absolute error."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
     def forward(
         self,
         prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LatentConsistency(Criterion):
+    """Mean squared distance of several early states from the one state that they foresee."""
+    def __init__(self, *, features: str = "mean", reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        hidden: Tensor,
         target: Tensor,
         *,
         weight: Tensor | None = None,
@@ -1123,6 +2210,93 @@ class LdrKl(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class LearnedBoundaryMargin(Criterion):
+    """The boundary margin with a boundary for each class as parameters."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        margin: float = 0.2,
+        boundary: float = 1.2,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+        select: str | Callable[..., Any] | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LearnedInfoNce(Criterion):
+    """InfoNCE of two views whose temperature is a parameter."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.07,
+        largest_scale: float = 100.0,
+        symmetric: bool = True,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        *,
+        negative: Tensor | None = None,
+        label: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LearnedSiglip(Criterion):
+    """The sigmoid loss of two views with its scale and bias as parameters."""
+    def __init__(
+        self,
+        *,
+        scale: float = 10.0,
+        bias: float = -10.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        *,
+        negative: Tensor | None = None,
+        label: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LeftRightConsistency(Criterion):
+    """How the disparity of the left view differs from that of the right one, at the place where it points."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        left: Tensor,
+        right: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class LegendreLoss(Criterion):
     """Negative log-likelihood under a link from scores to probabilities that is learned with the model."""
     def __init__(
@@ -1140,6 +2314,34 @@ class LegendreLoss(Criterion):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LiftedStructure(Criterion):
+    """Soft maximum of an anchor's distances to positives, and of how much negatives lack to a margin, above 0."""
+    def __init__(
+        self,
+        *,
+        margin: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -1178,6 +2380,22 @@ class LogCosh(Criterion):
         self,
         prediction: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LogDeterminant(Criterion):
+    """The volume that the classes span, each for itself, over that of the whole batch."""
+    def __init__(
+        self, *, form: str = "correlation", ridge: float = 0.5, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -1230,6 +2448,62 @@ class LogitNormCrossEntropy(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class LovaszHinge(Criterion):
+    """The Lovász extension of the Jaccard distance, on the hinge errors of one foreground class."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class LovaszSoftmax(Criterion):
+    """The Lovász extension of each class's Jaccard distance, on the errors of the probabilities."""
+    def __init__(
+        self, *, classes: str = "present", reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MagFace(Criterion):
+    """ArcFace whose margin grows with the length of the embedding, which so becomes a measure of quality."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        scale: float = 64.0,
+        lengths: tuple[float, float] = (10.0, 110.0),
+        margins: tuple[float, float] = (0.45, 0.8),
+        regularizer: float = 35.0,
+        beyond: str = "easy",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Mape(Criterion):
     """Absolute error in percent of the target."""
     def __init__(self, *, eps: float = 1e-07, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1259,6 +2533,35 @@ class MarginRanking(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class MaskedLanguageDistillation(Criterion):
+    """Teacher's predictions, masked tokens and the direction of the teacher's hidden states, in one sum."""
+    def __init__(
+        self,
+        *,
+        teacher_weight: float = 5.0,
+        label_weight: float = 2.0,
+        cosine_weight: float = 1.0,
+        square_weight: float = 0.0,
+        next_weight: float = 0.0,
+        temperature: float = 2.0,
+        labelled_only: bool = False,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        labels: Tensor,
+        hidden: Tensor,
+        teacher_hidden: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Mdca(Criterion):
     """How far the batch's mean probability of each class is from the class's share of its labels."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1280,6 +2583,102 @@ class MeanBiasError(Criterion):
         self,
         prediction: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MinimumPhotometric(Criterion):
+    """The photometric error of every pixel in the view that shows it best."""
+    def __init__(
+        self, *, structure_share: float = 0.85, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        views: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MinimumRisk(Criterion):
+    """Mean cost of an item's candidates under the model's own probabilities, made to sum to one over them."""
+    def __init__(
+        self, *, sharpness: float = 0.005, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        log_prob: Tensor,
+        cost: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MixedContrastive(Criterion):
+    """Contrastive loss, plus that of mixtures which belong to an anchor by their share of what belongs to it."""
+    def __init__(
+        self,
+        *,
+        share: float = 0.5,
+        pairing: str = "positive",
+        mix_weight: float = 0.4,
+        margin: float = 0.5,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MixedMultiSimilarity(Criterion):
+    """Multi-similarity loss, plus that of mixtures which belong to an anchor by their share of what belongs to it."""
+    def __init__(
+        self,
+        *,
+        share: float = 0.5,
+        pairing: str = "positive",
+        mix_weight: float = 0.4,
+        alpha: float = 2.0,
+        beta: float = 50.0,
+        base: float = 0.5,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MixtureNll(Criterion):
+    """Negative log-likelihood of a number under a mixture of normal distributions."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        means: Tensor,
+        target: Tensor,
+        scales: Tensor,
+        logits: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -1382,6 +2781,38 @@ class MultiMargin(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class MultiSimilarity(Criterion):
+    """Soft maximum of an anchor's far positives and close negatives, among those pairs that mining keeps."""
+    def __init__(
+        self,
+        *,
+        alpha: float = 2.0,
+        beta: float = 50.0,
+        base: float = 0.5,
+        epsilon: float = 0.1,
+        mining: bool = True,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class MultilabelMargin(Criterion):
     """How much each class that does not apply lacks to a margin of 1 below each class that does, over c."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1428,6 +2859,22 @@ class NegativeBinomialNll(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class NeighborhoodQuality(Criterion):
+    """Minus the logarithm of the quality of a batch's neighbourhoods (ICNN)."""
+    def __init__(
+        self, *, k: int = 4, neighbors: int | None = None, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Nll(Criterion):
     """Negative log-likelihood of the true class; with logits, take cross_entropy."""
     def __init__(
@@ -1439,6 +2886,28 @@ class Nll(Criterion):
         target: Tensor,
         *,
         class_weight: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class NormFace(Criterion):
+    """Cross-entropy of the cosines between an embedding and a vector of each class."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        scale: float = 20.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -1465,6 +2934,57 @@ class NormalizedRmse(Criterion):
     def forward(
         self,
         prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class NtXent(Criterion):
+    """Cross-entropy of finding each positive among the anchor's negatives, the mean over its positives."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.07,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class NumberToken(Criterion):
+    """Distance between the value of the number token that should come and those that the model expects."""
+    def __init__(
+        self,
+        *,
+        table: Mapping[int, float] | None = None,
+        kind: str = "wasserstein",
+        reweigh: bool = False,
+        squash_factor: float | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
         target: Tensor,
         *,
         weight: Tensor | None = None,
@@ -1523,6 +3043,22 @@ class OneVersusAllHinge(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class OneVersusRestDice(Criterion):
+    """Dice of an item with its label, for every class against the rest, summed over the classes."""
+    def __init__(
+        self, *, alpha: float = 0.01, smooth: float = 1.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class OrdinalCrossEntropy(Criterion):
     """Binary cross-entropy of every threshold's question, whether the label is above it."""
     def __init__(
@@ -1546,6 +3082,105 @@ class OrdinalLogLoss(Criterion):
     def forward(
         self,
         logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Orpo(Criterion):
+    """Odds-ratio preference optimisation: likelihood of the preferred response, and its odds over the rejected one's."""
+    def __init__(
+        self, *, ratio_weight: float = 0.1, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        policy_chosen: Tensor,
+        policy_rejected: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class PairwiseConfusion(Criterion):
+    """Half the hyperbolic distance of two items of one class: what tells them apart is not to be learnt."""
+    def __init__(
+        self,
+        *,
+        curvature: float = 0.1,
+        inverse: str = "artanh",
+        eps: float = 1e-05,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class PartialRankingDistillation(Criterion):
+    """How unlikely the student finds the teacher's order of the negatives that the teacher thinks related."""
+    def __init__(
+        self,
+        *,
+        valid_threshold: float = 0.5,
+        temperature: float = 0.07,
+        ties: str = "stable",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        teacher_scores: Tensor,
+        valid: Tensor | None = None,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Photometric(Criterion):
+    """How a rebuilt view differs from the real one: structural similarity in windows of 3 pixels, and absolute error."""
+    def __init__(
+        self, *, structure_share: float = 0.85, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class PlackettLuceDistillation(Criterion):
+    """How unlikely the student finds the teacher's ranking of the classes, led by the label."""
+    def __init__(
+        self,
+        *,
+        weights: str = "teacher",
+        temperature: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
         target: Tensor,
         *,
         weight: Tensor | None = None,
@@ -1657,6 +3292,34 @@ class PolyFocalMulticlass(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class PreferenceDegree(Criterion):
+    """How badly a classifier tells the versions of a response apart, from intact (degree 0) to most damaged."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        degree_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ProtoTriplet(Criterion):
+    """How much the nearest foreign prototype lacks to a margin farther away than the own one."""
+    def __init__(self, *, margin: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        query: Tensor,
+        label: Tensor,
+        prototypes: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Quantile(Criterion):
     """Absolute error whose slope is level below the target and 1 - level above it."""
     def __init__(self, *, level: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1732,6 +3395,49 @@ class RegressionWithClassification(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Reinforce(Criterion):
+    """Minus the log-probability of each drawn token, times its advantage of either sign."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        advantage: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RelationalAngle(Criterion):
+    """How far the angles that an item sees between pairs of others differ from the teacher's."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        features: Tensor,
+        teacher_features: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RelationalDistance(Criterion):
+    """How far an item's distances to the others, relative to the mean distance, differ from the teacher's."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        features: Tensor,
+        teacher_features: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class RelativeAbsoluteError(Criterion):
     """Absolute errors over those of the batch's own mean."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1774,6 +3480,22 @@ class RelativeSquaredError(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class ReverseKlDistillation(Criterion):
+    """Kullback-Leibler divergence of the teacher's prediction from the student's, which seeks the teacher's modes."""
+    def __init__(
+        self, *, temperature: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Rmse(Criterion):
     """Root of the mean squared error of the whole batch."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1795,6 +3517,247 @@ class Rmsle(Criterion):
         self,
         prediction: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RobustDpo(Criterion):
+    """DPO whose mean over randomly flipped preferences is DPO's mean over the true ones."""
+    def __init__(
+        self, *, beta: float = 0.1, flip_rate: float = 0.1, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        policy_chosen: Tensor,
+        policy_rejected: Tensor,
+        reference_chosen: Tensor,
+        reference_rejected: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ScaleInvariantDepth(Criterion):
+    """Mean squared error of an image's log-depths, less a share of the square of their mean error."""
+    def __init__(
+        self, *, variance_share: float = 0.5, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ScaleShiftInvariantDepth(Criterion):
+    """Half the mean squared error that is left after the best scale and shift of an image's prediction."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SelfAdjustingDice(Criterion):
+    """Dice of the target's class alone, fading where its probability is near 1 already."""
+    def __init__(
+        self, *, alpha: float = 0.01, smooth: float = 1.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SequenceMatch(Criterion):
+    """Divergence between the discounted visits of data and model, on sequences that either of them has written."""
+    def __init__(
+        self,
+        *,
+        discount: float = 0.998,
+        divergence: str = "chi2-mixture",
+        mixture_weight: float = 0.5,
+        data_share: float = 0.5,
+        is_data: Tensor | None = None,
+        finished: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        is_data: Tensor | None = None,
+        finished: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SequenceNll(Criterion):
+    """Minus the log-probability of a whole sequence, with smoothed labels and a power of its length if wanted."""
+    def __init__(
+        self,
+        *,
+        label_smoothing: float = 0.0,
+        length_power: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SetDice(Criterion):
+    """One minus the soft F1 score of a batch: Dice over all of its items as one set."""
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.0,
+        smooth: float = 1.0,
+        square: bool = False,
+        hard_negatives: float | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Siglip(Criterion):
+    """Logistic loss of every pair: whether it belongs together."""
+    def __init__(
+        self,
+        *,
+        symmetric: bool = False,
+        scale: float = 10.0,
+        bias: float = -10.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        negative: Tensor | None = None,
+        label: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        *,
+        negative: Tensor | None = None,
+        label: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Simpo(Criterion):
+    """Simple preference optimisation: logistic loss of the difference of average log-probabilities, with a margin."""
+    def __init__(
+        self,
+        *,
+        beta: float = 2.0,
+        margin: float = 1.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        policy_chosen: Tensor,
+        policy_rejected: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Simsiam(Criterion):
+    """Minus the cosine of each view's prediction and the other view's projection."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction_1: Tensor,
+        prediction_2: Tensor,
+        projection_1: Tensor,
+        projection_2: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SkewedKlDistillation(Criterion):
+    """Kullback-Leibler divergence from a little of both predictions, so that no ratio of probabilities is infinite."""
+    def __init__(
+        self,
+        *,
+        skew: float = 0.1,
+        reverse: bool = False,
+        temperature: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SlicHinge(Criterion):
+    """Sequence likelihood calibration: hinge loss of the log-ratio margin."""
+    def __init__(
+        self, *, beta: float = 0.1, margin: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        policy_chosen: Tensor,
+        policy_rejected: Tensor,
+        reference_chosen: Tensor,
+        reference_rejected: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -1855,6 +3818,35 @@ class SoftEce(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class SoftFacilityLocation(Criterion):
+    """Soft maximum of an anchor's similarities to the items of other classes."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        masked: str = "zero",
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class SoftMargin(Criterion):
     """Logistic loss of the margin, for targets -1 and 1."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1883,6 +3875,28 @@ class SoftmaxMae(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class SparseDistillation(Criterion):
+    """Kullback-Leibler divergence from a teacher of whom the k most probable classes are known."""
+    def __init__(
+        self,
+        *,
+        rest: str = "bucket",
+        temperature: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_indices: Tensor,
+        teacher_log_probs: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Sparsemax(Criterion):
     """The loss of sparsemax, whose probabilities are the point of the simplex nearest to the logits."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
@@ -1890,6 +3904,31 @@ class Sparsemax(Criterion):
         self,
         logits: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SphereFace(Criterion):
+    """Cross-entropy of |x| cos(theta), where the own class's angle counts several times."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        margin: int = 4,
+        scale: float = 1.0,
+        easing: float = 0.0,
+        unit_vectors: bool = True,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -1905,6 +3944,34 @@ class SphericalSoftmax(Criterion):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Spo(Criterion):
+    """Self-supervised preference optimisation: a preference loss plus degrees of damage (a reconstruction)."""
+    def __init__(
+        self,
+        *,
+        beta: float = 0.1,
+        degree_weight: float = 0.5,
+        align: str = "dpo",
+        degree_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        policy_chosen: Tensor,
+        policy_rejected: Tensor,
+        reference_chosen: Tensor,
+        reference_rejected: Tensor,
+        degree_chosen: Tensor,
+        degree_rejected: Tensor,
+        *,
+        degree_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -1941,6 +4008,176 @@ class Squentropy(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class StandardNormalKl(Criterion):
+    """Divergence of an item's normal distribution from the standard one: what a variational encoder pays."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        mean: Tensor,
+        log_variance: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class StandardizedDistillation(Criterion):
+    """Knowledge distillation of standardised logits: the student learns the teacher's order and gaps, not their scale."""
+    def __init__(
+        self, *, temperature: float = 2.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class StepwiseDirectCoverage(Criterion):
+    """The coverage loss of every step of a proof, summed: for a search that tries several ways at each step."""
+    def __init__(self, *, attempts: float = 8.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        log_prob: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class StructuralSimilarity(Criterion):
+    """One minus the structural similarity of two images."""
+    def __init__(self, *, sigma: float = 1.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SubmodularNeighbors(Criterion):
+    """Soft maxima of an anchor's squared distances to its positives and of its similarities to its negatives."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.07,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SubmodularSupCon(Criterion):
+    """Soft maximum over an anchor's negatives less its similarities to its positives, over the number of items."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.07,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SubmodularTriplet(Criterion):
+    """An anchor's squared similarities to its negatives less those to its positives."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SupCon(Criterion):
+    """Cross-entropy of finding an anchor's positives among all other items."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.1,
+        form: str = "out",
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class SymmetricCrossEntropy(Criterion):
     """Cross-entropy plus its reverse, in which target and prediction change places."""
     def __init__(
@@ -1971,6 +4208,35 @@ class TaylorSoftmax(Criterion):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Triplet(Criterion):
+    """How much an anchor's negatives lack to a margin farther away than its positives."""
+    def __init__(
+        self,
+        *,
+        kind: str = "all",
+        margin: float = 0.2,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -2038,6 +4304,30 @@ class Tukey(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Tversky(Criterion):
+    """One minus the Tversky index of each class's pixels, averaged over classes: one value for each image."""
+    def __init__(
+        self,
+        *,
+        false_alarms: float = 0.3,
+        misses: float = 0.7,
+        focus: float = 1.0,
+        smooth: float = 1.0,
+        classes: str = "all",
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Tweedie(Criterion):
     """Quasi-likelihood of amounts that are often exactly 0, such as the claims on a policy."""
     def __init__(self, *, power: float = 1.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -2084,6 +4374,83 @@ class UnimodalCrossEntropy(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Unlikelihood(Criterion):
+    """Cross-entropy of the right token, plus minus the log-probability that each unwanted token does not come."""
+    def __init__(
+        self,
+        *,
+        strength: float = 1.0,
+        likelihood: float = 1.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        negatives: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Unpg(Criterion):
+    """An angular softmax whose denominator also holds the cosines of the batch's negative pairs."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        head: str = "arc_face",
+        margin: float = 0.5,
+        scale: float = 64.0,
+        whisker: float | None = 1.5,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class WassersteinCritic(Criterion):
+    """What a critic minimises: scores of generated items less those of real ones."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        generated: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Wing(Criterion):
+    """Absolute error less a constant, and a steeper logarithm where the error is below width."""
+    def __init__(
+        self, *, width: float = 10.0, curvature: float = 2.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class ZLoss(Criterion):
     """A softplus of how far the target's score, standardised over the classes, falls short of a threshold."""
     def __init__(
@@ -2091,6 +4458,27 @@ class ZLoss(Criterion):
         *,
         sharpness: float = 1.0,
         threshold: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ZRegularizedCrossEntropy(Criterion):
+    """Cross-entropy plus a small multiple of the squared log-normaliser of the softmax."""
+    def __init__(
+        self,
+        *,
+        coefficient: float = 0.0001,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...

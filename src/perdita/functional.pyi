@@ -2,6 +2,7 @@
 # mypy: disable-error-code="override"
 # (a loss names its own tensors, where Criterion takes any)
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -19,6 +20,21 @@ def active_passive(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Normalised cross-entropy, which raises the label's probability, plus reverse cross-entropy, which lowers others."""
+
+def alpha_beta_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    alpha: float = 0.2,
+    beta: float = 0.7,
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """A family of divergences between forward and reverse: how much confident and wrong classes weigh is chosen apart."""
 
 def any_loss(
     logits: Tensor,
@@ -49,6 +65,19 @@ def asymmetric_focal(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Binary focal loss with a focus of its own for each class, in which easy negatives count as nothing."""
+
+def attention_transfer(
+    features: Tensor,
+    teacher_features: Tensor,
+    *,
+    power: float = 2.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared distance between the maps of where student and teacher are active, each of length one."""
 
 def bag_binary_cross_entropy(
     logits: Tensor,
@@ -105,6 +134,34 @@ def balanced_correctness_aware(
 ) -> Tensor:
     """`correctness_aware` with right and wrong predictions of a batch weighing equally."""
 
+def balanced_l1(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    gamma: float = 1.5,
+    beta: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Absolute error beyond beta, and below it a curve that pulls small errors harder than a parabola does."""
+
+def barlow_twins(
+    view_1: Tensor,
+    view_2: Tensor,
+    *,
+    redundancy: float = 0.005,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far the correlations of two views' features, over the batch, are from the identity."""
+
 def barron(
     prediction: Tensor,
     target: Tensor,
@@ -118,6 +175,35 @@ def barron(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One family from the squared error to losses that ignore outliers."""
+
+def bco(
+    policy: Tensor,
+    reference: Tensor,
+    desirable: Tensor,
+    *,
+    reward_shift: Tensor | None = None,
+    beta: float = 0.1,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary classifier optimisation: a classifier of responses whose logit is the shifted implicit reward."""
+
+def berhu(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    share: float = 0.2,
+    threshold: float | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Absolute error up to a share of the batch's largest one, and a square beyond: the Huber loss turned around."""
 
 def beta_nll(
     mean: Tensor,
@@ -213,6 +299,76 @@ def binary_hinge(
 ) -> Tensor:
     """The loss of a support vector machine: what each score falls short of a margin of 1 on its label's side."""
 
+def binary_jaccard(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the soft intersection over union of one foreground class: one value for each image."""
+
+def binary_kl(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    temperature: float = 2.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Kullback-Leibler divergence of the student's from the teacher's sigmoid of every class, added up."""
+
+def binary_kl_norm(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    temperature: float = 2.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far the sigmoid of each class's logit difference is from one half, added up."""
+
+def binary_self_adjusting_dice(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.01,
+    smooth: float = 1.0,
+    square: bool = False,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Dice of one item with its label, where an item that is decided already counts for less."""
+
+def binary_tversky(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    false_alarms: float = 0.3,
+    misses: float = 0.7,
+    focus: float = 1.0,
+    smooth: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the Tversky index of one foreground class: one value for each image."""
+
 def binomial_cross_entropy(
     logits: Tensor,
     target: Tensor,
@@ -238,6 +394,37 @@ def black_box_brier(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """A surrogate whose gradient trains a generator of outcomes on the squared distance to the data's distribution."""
+
+def boundary_margin(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    margin: float = 0.2,
+    boundary: float = 1.2,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far a pair's distance is on the wrong side of a boundary, or within a margin of it."""
+
+def box_iou(
+    boxes: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the intersection over union of two boxes."""
 
 def brier(
     logits: Tensor,
@@ -266,6 +453,38 @@ def categorical_projection(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy against a distribution of returns, projected to the grid of the prediction."""
+
+def center(
+    features: Tensor,
+    target: Tensor,
+    centers: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Half the squared distance of a feature from the centre of its class."""
+
+def circle(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    margin: float = 0.25,
+    scale: float = 256.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Soft maximum over pairs of a positive and a negative, each weighted by how far it is from its optimum."""
 
 def cisir(
     prediction: Tensor,
@@ -310,6 +529,60 @@ def comp_sum(
 ) -> Tensor:
     """A concave transform of the sum of exponentiated score differences; one number spans the family."""
 
+def complete_box_iou(
+    boxes: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The distance loss of two boxes, plus a term for the ratio of their sides."""
+
+def concept_contrastive(
+    concepts: Tensor,
+    target: Tensor,
+    *,
+    temperature: float = 1.0,
+    batch_noise: Tensor | None = None,
+    concept_noise: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Each item against all concepts, and its concept against all items: cross-entropy both ways."""
+
+def concept_similarity(
+    concepts: Tensor,
+    backbone: Tensor,
+    *,
+    cubed: bool = False,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Minus the mean cosine, over the concepts, of what two models make of a batch."""
+
+def concept_spread(
+    concepts: Tensor,
+    *,
+    temperature: float = 1.0,
+    batch_noise: Tensor | None = None,
+    concept_noise: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The surprise of all pairs of an item and a concept: least where every score is the same."""
+
 def conditional_cs_divergence(
     prediction: Tensor,
     target: Tensor,
@@ -338,6 +611,53 @@ def constrained_margin(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """The summed penalties of the wrong classes' scores, under the constraint that the scores of an item sum to zero."""
+
+def contrastive(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    positive_threshold: float = 1.0,
+    negative_threshold: float = 0.5,
+    power: float = 1.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far positives lie below one threshold and negatives above another, the mean of each kind."""
+
+def contrastive_distillation(
+    features: Tensor,
+    teacher_features: Tensor,
+    negatives: Tensor,
+    *,
+    temperature: float = 0.07,
+    dataset_size: int = 50000,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Is a pair of student and teacher features of one item, or of two? One true pair against m false ones."""
+
+def contrastive_divergence(
+    energy: Tensor,
+    sampled: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Energy of the data less that of the model's own samples, whose gradient is that of the likelihood."""
 
 def corn(
     logits: Tensor,
@@ -377,6 +697,21 @@ def correlation(
 ) -> Tensor:
     """One minus Pearson's correlation of the batch, in which rare targets may count more."""
 
+def correlation_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    inter_weight: float = 1.0,
+    intra_weight: float = 1.0,
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far the student's predictions correlate with the teacher's, within each item and within each class."""
+
 def cosine_embedding(
     first: Tensor,
     second: Tensor,
@@ -390,6 +725,22 @@ def cosine_embedding(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """How far the cosine of a pair is below 1 if it belongs together, or above a margin if it does not."""
+
+def cpo(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    chosen_nll: Tensor | None = None,
+    *,
+    beta: float = 0.1,
+    nll_weight: float = 1.0,
+    label_smoothing: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Contrastive preference optimisation: DPO against a uniform reference, plus the likelihood of what is preferred."""
 
 def cross_entropy(
     logits: Tensor,
@@ -493,6 +844,34 @@ def cs_mutual_information(
 ) -> Tensor:
     """Cauchy-Schwarz divergence between a joint density and the product of its margins."""
 
+def decoupled_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    target: Tensor,
+    *,
+    temperature: float = 4.0,
+    target_weight: float = 1.0,
+    rest_weight: float = 8.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Knowledge distillation in two parts with weights of their own: the target against the rest, and within the rest."""
+
+def depth_smoothness(
+    depth: Tensor,
+    image: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Steps of a depth map, forgiven where its image has an edge."""
+
 def dice(
     logits: Tensor,
     target: Tensor,
@@ -507,6 +886,76 @@ def dice(
 ) -> Tensor:
     """One minus the soft Dice overlap of each class's pixels, averaged over classes: one value for each image."""
 
+def direct_coverage(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    attempts: float = 16.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Minus the log-probability that at least one of N independent draws is the target, for answers of one class."""
+
+def direct_coverage_from_log_probs(
+    log_prob: Tensor,
+    *,
+    attempts: float = 16.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Minus the log-probability that at least one of N attempts is right, from that of one attempt."""
+
+def distance_box_iou(
+    boxes: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the intersection over union, plus the squared distance of the centres."""
+
+def dpo(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    *,
+    beta: float = 0.1,
+    label_smoothing: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Direct preference optimisation: logistic loss of the log-ratio margin."""
+
+def dual_head_distillation(
+    logits: Tensor,
+    auxiliary_logits: Tensor,
+    teacher_logits: Tensor,
+    target: Tensor,
+    *,
+    label_weight: float = 1.0,
+    teacher_weight: float = 1.0,
+    temperature: float = 2.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy on the main head and the teacher's logits on an auxiliary one, both on the same backbone."""
+
 def earth_mover(
     logits: Tensor,
     target: Tensor,
@@ -518,6 +967,24 @@ def earth_mover(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """How far probability has to travel along the ordered classes to become the target."""
+
+def edit_invariant(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    ngrams: int | Sequence[int] = (2, 3, 4),
+    ngram_weights: float | Sequence[float] = 1.0,
+    temperature: float = 1.0,
+    log_prob_floor: float = -20.0,
+    noise: Tensor | None = None,
+    input_lengths: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Minus the log-probability of each n-gram of the target, wherever in the output it fits best."""
 
 def energy_score(
     members: Tensor,
@@ -582,6 +1049,20 @@ def entropic_softplus(
 ) -> Tensor:
     """Squared error that a sigmoid tilts: its best constant is the certainty equivalent of normal targets alone."""
 
+def entropy_regularized_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    entropy_weight: float = 0.1,
+    label_smoothing: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy minus a multiple of the entropy of the prediction."""
+
 def evidential(
     mean: Tensor,
     target: Tensor,
@@ -598,6 +1079,21 @@ def evidential(
 ) -> Tensor:
     """Negative log-likelihood of a normal distribution whose mean and variance are themselves uncertain."""
 
+def example_tversky(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    false_positive_weight: float = 0.5,
+    false_negative_weight: float = 0.5,
+    smooth: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the Tversky index of one item with its label."""
+
 def expectile(
     prediction: Tensor,
     target: Tensor,
@@ -610,6 +1106,43 @@ def expectile(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Squared error times level below the target and 1 - level above it."""
+
+def facility_location(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    form: str = "correlation",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How close an item is to the nearest member of every other class, summed over the classes."""
+
+def feature_hint(
+    features: Tensor,
+    teacher_features: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Half the squared distance of the student's features from the teacher's."""
+
+def flow_nll(
+    latent: Tensor,
+    log_determinant: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Negative log-likelihood of an item that a flow takes to a standard normal code."""
 
 def focal(
     logits: Tensor,
@@ -652,6 +1185,18 @@ def gaussian_nll(
 ) -> Tensor:
     """Negative log-likelihood of numbers under normal distributions whose mean and variance are predicted."""
 
+def generalized_box_iou(
+    boxes: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the intersection over union, plus the empty share of the box that holds both."""
+
 def generalized_cross_entropy(
     logits: Tensor,
     target: Tensor,
@@ -664,6 +1209,87 @@ def generalized_cross_entropy(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """A Box-Cox transform of the target's probability, between cross-entropy and the mean absolute error."""
+
+def gradient_matching(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    scales: int = 1,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Steps of the difference of two maps, at several scales: their edges must lie in the same places."""
+
+def gradient_penalty(
+    gradients: Tensor,
+    *,
+    norm: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared distance of the length of a critic's gradient at an item from what it should be."""
+
+def graph_cut(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    form: str = "information",
+    trade_off: float = 1.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """An anchor's similarities to other classes less those to its own, summed."""
+
+def graph_cut_ratio(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    form: str = "correlation",
+    least: float = 0.001,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """An anchor's similarities to other classes over the number of its positives, or over its similarities to them."""
+
+def grpo(
+    logits: Tensor,
+    target: Tensor,
+    advantage: Tensor,
+    *,
+    old_log_prob: Tensor | None = None,
+    reference_log_prob: Tensor | None = None,
+    clip_low: float = 0.2,
+    clip_high: float = 0.2,
+    kl_weight: float = 0.04,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The clipped policy loss of each drawn token, with a penalty for leaving a reference model."""
 
 def hinge_embedding(
     distance: Tensor,
@@ -706,6 +1332,75 @@ def huber(
 ) -> Tensor:
     """Half the squared error up to an absolute error of delta, linear with slope delta beyond."""
 
+def hyperbolic_cross_entropy(
+    points: Tensor,
+    target: Tensor,
+    normals: Tensor,
+    offsets: Tensor,
+    *,
+    curvature: float = 0.1,
+    eps: float = 1e-05,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of logistic regression in the Poincaré ball."""
+
+def info_nce(
+    first: Tensor,
+    second: Tensor,
+    *,
+    negative: Tensor | None = None,
+    label: Tensor | None = None,
+    symmetric: bool = False,
+    temperature: float = 0.07,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of finding an anchor's counterpart among all counterparts."""
+
+def inverse_soft_q(
+    logits: Tensor,
+    target: Tensor,
+    next_logits: Tensor,
+    *,
+    done: Tensor | None = None,
+    is_data: Tensor | None = None,
+    discount: float = 0.99,
+    divergence: str = "chi2-mixture",
+    penalty_weight: float = 0.5,
+    value_term: str = "all",
+    data_share: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Imitation from single transitions: the same divergence as `sequence_match`, without sums over sequences."""
+
+def ipo(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    *,
+    beta: float = 0.1,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Identity preference optimisation: squared distance of the log-ratio margin from a fixed target."""
+
 def itakura_saito(
     prediction: Tensor,
     target: Tensor,
@@ -720,6 +1415,34 @@ def itakura_saito(
 ) -> Tensor:
     """Exponential of the error less its tangent: its best constant is the certainty equivalent of the targets."""
 
+def jaccard(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    smooth: float = 1.0,
+    classes: str = "all",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the soft intersection over union of each class's pixels: one value for each image."""
+
+def jensen_shannon_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    teacher_share: float = 0.5,
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Generalised Jensen-Shannon divergence: how far teacher and student are from a mixture of both."""
+
 def kl_div(
     log_probs: Tensor,
     target: Tensor,
@@ -733,6 +1456,36 @@ def kl_div(
 ) -> Tensor:
     """The terms of the Kullback-Leibler divergence of predicted log-probabilities from target probabilities."""
 
+def knowledge_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    temperature: float = 4.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Kullback-Leibler divergence of the student's softened prediction from the teacher's."""
+
+def kto(
+    policy: Tensor,
+    reference: Tensor,
+    desirable: Tensor,
+    *,
+    reference_point: Tensor | None = None,
+    beta: float = 0.1,
+    desirable_weight: float = 1.0,
+    undesirable_weight: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Kahneman-Tversky optimisation: what a gain or a loss over a reference point is worth."""
+
 def l1(
     prediction: Tensor,
     target: Tensor,
@@ -744,6 +1497,19 @@ def l1(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Absolute error."""
+
+def latent_consistency(
+    hidden: Tensor,
+    target: Tensor,
+    *,
+    features: str = "mean",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Mean squared distance of several early states from the one state that they foresee."""
 
 def ldam(
     logits: Tensor,
@@ -789,6 +1555,36 @@ def ldr_kl(
 ) -> Tensor:
     """The worst mean margin violation over distributions on the labels, with a penalty for leaving the uniform one."""
 
+def left_right_consistency(
+    left: Tensor,
+    right: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How the disparity of the left view differs from that of the right one, at the place where it points."""
+
+def lifted_structure(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    margin: float = 1.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Soft maximum of an anchor's distances to positives, and of how much negatives lack to a margin, above 0."""
+
 def linear_cross_entropy(
     features: Tensor,
     linear_weight: Tensor,
@@ -816,6 +1612,20 @@ def log_cosh(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Logarithm of the hyperbolic cosine of the error: half its square near 0, its size less log 2 far away."""
+
+def log_determinant(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    form: str = "correlation",
+    ridge: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The volume that the classes span, each for itself, over that of the whole batch."""
 
 def logit_adjusted_cross_entropy(
     logits: Tensor,
@@ -846,6 +1656,31 @@ def logit_norm_cross_entropy(
 ) -> Tensor:
     """Cross-entropy of the logits divided by their norm, so that training cannot lower it by growing them."""
 
+def lovasz_hinge(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The Lovász extension of the Jaccard distance, on the hinge errors of one foreground class."""
+
+def lovasz_softmax(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    classes: str = "present",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The Lovász extension of each class's Jaccard distance, on the errors of the probabilities."""
+
 def mape(
     prediction: Tensor,
     target: Tensor,
@@ -873,6 +1708,28 @@ def margin_ranking(
 ) -> Tensor:
     """How much the score that should be higher lacks to a margin above the other."""
 
+def masked_language_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    hidden: Tensor,
+    teacher_hidden: Tensor,
+    *,
+    teacher_weight: float = 5.0,
+    label_weight: float = 2.0,
+    cosine_weight: float = 1.0,
+    square_weight: float = 0.0,
+    next_weight: float = 0.0,
+    temperature: float = 2.0,
+    labelled_only: bool = False,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Teacher's predictions, masked tokens and the direction of the teacher's hidden states, in one sum."""
+
 def mdca(
     logits: Tensor,
     target: Tensor,
@@ -896,6 +1753,80 @@ def mean_bias_error(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Signed error, whose mean tells how far forecasts lie too low."""
+
+def minimum_photometric(
+    views: Tensor,
+    target: Tensor,
+    *,
+    structure_share: float = 0.85,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The photometric error of every pixel in the view that shows it best."""
+
+def minimum_risk(
+    log_prob: Tensor,
+    cost: Tensor,
+    *,
+    sharpness: float = 0.005,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Mean cost of an item's candidates under the model's own probabilities, made to sum to one over them."""
+
+def mixed_contrastive(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    share: float = 0.5,
+    pairing: str = "positive",
+    mix_weight: float = 0.4,
+    margin: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Contrastive loss, plus that of mixtures which belong to an anchor by their share of what belongs to it."""
+
+def mixed_multi_similarity(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    share: float = 0.5,
+    pairing: str = "positive",
+    mix_weight: float = 0.4,
+    alpha: float = 2.0,
+    beta: float = 50.0,
+    base: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Multi-similarity loss, plus that of mixtures which belong to an anchor by their share of what belongs to it."""
+
+def mixture_nll(
+    means: Tensor,
+    target: Tensor,
+    scales: Tensor,
+    logits: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Negative log-likelihood of a number under a mixture of normal distributions."""
 
 def mixup_margin(
     logits: Tensor,
@@ -976,6 +1907,28 @@ def multi_margin(
 ) -> Tensor:
     """How much each wrong class lacks to a margin below the true class, to the power p, averaged over all classes."""
 
+def multi_similarity(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    alpha: float = 2.0,
+    beta: float = 50.0,
+    base: float = 0.5,
+    epsilon: float = 0.1,
+    mining: bool = True,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Soft maximum of an anchor's far positives and close negatives, among those pairs that mining keeps."""
+
 def multilabel_margin(
     logits: Tensor,
     target: Tensor,
@@ -1013,6 +1966,20 @@ def negative_binomial_nll(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Negative log-likelihood of counts that vary more than Poisson's."""
+
+def neighborhood_quality(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    k: int = 4,
+    neighbors: int | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Minus the logarithm of the quality of a batch's neighbourhoods (ICNN)."""
 
 def nll(
     log_probs: Tensor,
@@ -1052,6 +2019,24 @@ def normalized_rmse(
 ) -> Tensor:
     """Root mean squared error over the size of the series in the batch."""
 
+def nt_xent(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    temperature: float = 0.07,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of finding each positive among the anchor's negatives, the mean over its positives."""
+
 def one_hot_square(
     logits: Tensor,
     target: Tensor,
@@ -1090,6 +2075,20 @@ def one_versus_all_hinge(
 ) -> Tensor:
     """The loss of one support vector machine for each class, summed over classes."""
 
+def one_versus_rest_dice(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.01,
+    smooth: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Dice of an item with its label, for every class against the rest, summed over the classes."""
+
 def ordinal_cross_entropy(
     logits: Tensor,
     target: Tensor,
@@ -1115,6 +2114,78 @@ def ordinal_log_loss(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Every wrong class pays for its probability, the more the farther it is from the label."""
+
+def orpo(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    *,
+    ratio_weight: float = 0.1,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Odds-ratio preference optimisation: likelihood of the preferred response, and its odds over the rejected one's."""
+
+def pairwise_confusion(
+    first: Tensor,
+    second: Tensor,
+    *,
+    curvature: float = 0.1,
+    inverse: str = "artanh",
+    eps: float = 1e-05,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Half the hyperbolic distance of two items of one class: what tells them apart is not to be learnt."""
+
+def partial_ranking_distillation(
+    scores: Tensor,
+    teacher_scores: Tensor,
+    valid: Tensor | None = None,
+    *,
+    valid_threshold: float = 0.5,
+    temperature: float = 0.07,
+    ties: str = "stable",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How unlikely the student finds the teacher's order of the negatives that the teacher thinks related."""
+
+def photometric(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    structure_share: float = 0.85,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How a rebuilt view differs from the real one: structural similarity in windows of 3 pixels, and absolute error."""
+
+def plackett_luce_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    target: Tensor,
+    *,
+    weights: str = "teacher",
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How unlikely the student finds the teacher's ranking of the classes, led by the label."""
 
 def poisson_nll(
     prediction: Tensor,
@@ -1189,6 +2260,31 @@ def poly_focal_multiclass(
 ) -> Tensor:
     """Softmax focal loss plus a polynomial in the probability that is missing."""
 
+def preference_degree(
+    degree_logits: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How badly a classifier tells the versions of a response apart, from intact (degree 0) to most damaged."""
+
+def proto_triplet(
+    query: Tensor,
+    label: Tensor,
+    prototypes: Tensor,
+    *,
+    margin: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How much the nearest foreign prototype lacks to a margin farther away than the own one."""
+
 def quantile(
     prediction: Tensor,
     target: Tensor,
@@ -1248,6 +2344,43 @@ def regression_with_classification(
 ) -> Tensor:
     """Mean error of the number plus mean cross-entropy of its bin, from two heads on the same features."""
 
+def reinforce(
+    logits: Tensor,
+    target: Tensor,
+    advantage: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Minus the log-probability of each drawn token, times its advantage of either sign."""
+
+def relational_angle(
+    features: Tensor,
+    teacher_features: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far the angles that an item sees between pairs of others differ from the teacher's."""
+
+def relational_distance(
+    features: Tensor,
+    teacher_features: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far an item's distances to the others, relative to the mean distance, differ from the teacher's."""
+
 def relative_absolute_error(
     prediction: Tensor,
     target: Tensor,
@@ -1285,6 +2418,19 @@ def relative_squared_error(
 ) -> Tensor:
     """Squared errors over those of the batch's own mean: one minus the share of variance explained."""
 
+def reverse_kl_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Kullback-Leibler divergence of the teacher's prediction from the student's, which seeks the teacher's modes."""
+
 def rmse(
     prediction: Tensor,
     target: Tensor,
@@ -1308,6 +2454,188 @@ def rmsle(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Root of the mean squared logarithmic error of the whole batch."""
+
+def robust_dpo(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    *,
+    beta: float = 0.1,
+    flip_rate: float = 0.1,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """DPO whose mean over randomly flipped preferences is DPO's mean over the true ones."""
+
+def scale_invariant_depth(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    variance_share: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Mean squared error of an image's log-depths, less a share of the square of their mean error."""
+
+def scale_shift_invariant_depth(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Half the mean squared error that is left after the best scale and shift of an image's prediction."""
+
+def self_adjusting_dice(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.01,
+    smooth: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Dice of the target's class alone, fading where its probability is near 1 already."""
+
+def sequence_match(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    is_data: Tensor | None = None,
+    finished: Tensor | None = None,
+    discount: float = 0.998,
+    divergence: str = "chi2-mixture",
+    mixture_weight: float = 0.5,
+    data_share: float = 0.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Divergence between the discounted visits of data and model, on sequences that either of them has written."""
+
+def sequence_nll(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    label_smoothing: float = 0.0,
+    length_power: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Minus the log-probability of a whole sequence, with smoothed labels and a power of its length if wanted."""
+
+def set_dice(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.0,
+    smooth: float = 1.0,
+    square: bool = False,
+    hard_negatives: float | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the soft F1 score of a batch: Dice over all of its items as one set."""
+
+def siglip(
+    first: Tensor,
+    second: Tensor,
+    *,
+    negative: Tensor | None = None,
+    label: Tensor | None = None,
+    symmetric: bool = False,
+    scale: float = 10.0,
+    bias: float = -10.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Logistic loss of every pair: whether it belongs together."""
+
+def simpo(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    *,
+    beta: float = 2.0,
+    margin: float = 1.0,
+    label_smoothing: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Simple preference optimisation: logistic loss of the difference of average log-probabilities, with a margin."""
+
+def simsiam(
+    prediction_1: Tensor,
+    prediction_2: Tensor,
+    projection_1: Tensor,
+    projection_2: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Minus the cosine of each view's prediction and the other view's projection."""
+
+def skewed_kl_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    skew: float = 0.1,
+    reverse: bool = False,
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Kullback-Leibler divergence from a little of both predictions, so that no ratio of probabilities is infinite."""
+
+def slic_hinge(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    *,
+    beta: float = 0.1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Sequence likelihood calibration: hinge loss of the log-ratio margin."""
 
 def smooth_adversarial_comp_sum(
     logits: Tensor,
@@ -1352,6 +2680,25 @@ def soft_ece(
 ) -> Tensor:
     """Root mean squared calibration error over bins that confidences belong to by degrees."""
 
+def soft_facility_location(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    temperature: float = 1.0,
+    masked: str = "zero",
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Soft maximum of an anchor's similarities to the items of other classes."""
+
 def soft_margin(
     logits: Tensor,
     target: Tensor,
@@ -1375,6 +2722,21 @@ def softmax_mae(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Absolute error between the softmax and the indicator of the target, summed over classes."""
+
+def sparse_distillation(
+    logits: Tensor,
+    teacher_indices: Tensor,
+    teacher_log_probs: Tensor,
+    *,
+    rest: str = "bucket",
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Kullback-Leibler divergence from a teacher of whom the k most probable classes are known."""
 
 def sparsemax(
     logits: Tensor,
@@ -1401,6 +2763,26 @@ def spherical_softmax(
 ) -> Tensor:
     """Cross-entropy of probabilities that grow with the squared score."""
 
+def spo(
+    policy_chosen: Tensor,
+    policy_rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    degree_chosen: Tensor,
+    degree_rejected: Tensor,
+    *,
+    degree_mask: Tensor | None = None,
+    beta: float = 0.1,
+    degree_weight: float = 0.5,
+    align: str = "dpo",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Self-supervised preference optimisation: a preference loss plus degrees of damage (a reconstruction)."""
+
 def squared_earth_mover(
     logits: Tensor,
     target: Tensor,
@@ -1425,6 +2807,129 @@ def squentropy(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy plus the mean squared logit of the wrong classes."""
+
+def standard_normal_kl(
+    mean: Tensor,
+    log_variance: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Divergence of an item's normal distribution from the standard one: what a variational encoder pays."""
+
+def standardized_distillation(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    temperature: float = 2.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Knowledge distillation of standardised logits: the student learns the teacher's order and gaps, not their scale."""
+
+def stepwise_direct_coverage(
+    log_prob: Tensor,
+    *,
+    attempts: float = 8.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The coverage loss of every step of a proof, summed: for a search that tries several ways at each step."""
+
+def structural_similarity(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    sigma: float = 1.5,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the structural similarity of two images."""
+
+def submodular_neighbors(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    temperature: float = 0.07,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Soft maxima of an anchor's squared distances to its positives and of its similarities to its negatives."""
+
+def submodular_sup_con(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    temperature: float = 0.07,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Soft maximum over an anchor's negatives less its similarities to its positives, over the number of items."""
+
+def submodular_triplet(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    temperature: float = 1.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """An anchor's squared similarities to its negatives less those to its positives."""
+
+def sup_con(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    temperature: float = 0.1,
+    form: str = "out",
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of finding an anchor's positives among all other items."""
 
 def symmetric_cross_entropy(
     logits: Tensor,
@@ -1452,6 +2957,25 @@ def taylor_softmax(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp."""
+
+def triplet(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    kind: str = "all",
+    margin: float = 0.2,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How much an anchor's negatives lack to a margin farther away than its positives."""
 
 def triplet_margin(
     anchor: Tensor,
@@ -1499,6 +3023,23 @@ def tukey(
 ) -> Tensor:
     """Nearly half the squared error near the target, and constant from an absolute error of cutoff on."""
 
+def tversky(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    false_alarms: float = 0.3,
+    misses: float = 0.7,
+    focus: float = 1.0,
+    smooth: float = 1.0,
+    classes: str = "all",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """One minus the Tversky index of each class's pixels, averaged over classes: one value for each image."""
+
 def tweedie(
     log_mean: Tensor,
     target: Tensor,
@@ -1540,6 +3081,47 @@ def unimodal_cross_entropy(
 ) -> Tensor:
     """Cross-entropy plus a penalty wherever the probabilities do not fall away from the label on both sides."""
 
+def unlikelihood(
+    logits: Tensor,
+    target: Tensor,
+    negatives: Tensor,
+    *,
+    strength: float = 1.0,
+    likelihood: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of the right token, plus minus the log-probability that each unwanted token does not come."""
+
+def wasserstein_critic(
+    scores: Tensor,
+    generated: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """What a critic minimises: scores of generated items less those of real ones."""
+
+def wing(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    width: float = 10.0,
+    curvature: float = 2.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Absolute error less a constant, and a steeper logarithm where the error is below width."""
+
 def z_loss(
     logits: Tensor,
     target: Tensor,
@@ -1553,6 +3135,20 @@ def z_loss(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """A softplus of how far the target's score, standardised over the classes, falls short of a threshold."""
+
+def z_regularized_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    coefficient: float = 0.0001,
+    label_smoothing: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy plus a small multiple of the squared log-normaliser of the softmax."""
 
 def zero_inflated_poisson_nll(
     log_rate: Tensor,

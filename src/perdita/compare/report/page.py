@@ -57,7 +57,7 @@ def render(comparison: Comparison) -> str:
         ("conditions", "Conditions", tables.heat_map(comparison) if len(conditions) > 1 else ""),
         ("ranks", "Mean ranks", _ranks(comparison) if shown["ranks"] else ""),
         ("curves", "Learning curves", _curves(comparison, chips) if shown["curves"] else ""),
-        ("weights", "Weights of terms", _weights() if shown["weights"] else ""),
+        ("weights", "Weights of terms", _weights(chips) if shown["weights"] else ""),
         ("reliability", "Reliability", _reliability(chips) if shown["reliability"] else ""),
         ("shapes", "Loss shapes", _shapes(comparison, curves, chips) if shown["shapes"] else ""),
         ("reading", "How to read this", how_to_read(comparison)),
@@ -192,10 +192,10 @@ and a band that holds their middle half. Grey: the losses that are not chosen.</
 {_plot("curves", "Learning curves: the primary metric on the validation part after each epoch", chips)}"""
 
 
-def _weights() -> str:
+def _weights(chips: str) -> str:
     return f"""<p>What each term of a compound weighs in its total, mean of the runs: fixed weights and schedules as
 they were given, learned weights as they were found. A small weight may belong to a large loss.</p>
-{_plot("weights", "Weight of each term of the compounds, in each epoch")}"""
+{_plot("weights", "Weight of each term of the compounds, in each epoch", chips)}"""
 
 
 def _reliability(chips: str) -> str:

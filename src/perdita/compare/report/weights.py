@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 def term_weights(comparison: Comparison, condition: str, losses: Mapping[str, dict[str, str]]) -> Figure | None:
     """Each term's weight in each epoch, mean of the runs: a colour for each compound, a dash for each of its terms."""
     data = []
-    for name, style in losses.items():
+    for index, (name, style) in enumerate(losses.items()):
         runs = [r.weights for r in comparison.runs if (r.condition, r.loss) == (condition, name) and r.weights]
         for place, term in enumerate(runs[0] if runs else ()):
             means = [fmean(values) for values in zip(*(weights[term] for weights in runs), strict=True)]
             look = {**style, "dash": DASHES[place % len(DASHES)]}
             epochs = list(range(1, len(means) + 1))
-            data.append(line_of(f"{name}: {term}", look, epochs, means, {}, "epoch %{x}: weight %{y:.4~g}"))
+            data.append(
+                line_of(f"{name}: {term}", look, epochs, means, {"loss": index}, "epoch %{x}: weight %{y:.4~g}")
+            )
     if not data:
         return None
     layout = layout_of("epoch", "weight of the term")
