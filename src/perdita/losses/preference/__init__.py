@@ -1,0 +1,1 @@
+"""Losses of preferences between responses, on the log-probabilities of whole sequences."""
