@@ -11,7 +11,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python3.1
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full lint format types layers build claims bench stubs constraints clean
+.PHONY: help demo test test-full lint format types layers build claims docs bench stubs constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1: \2/p' Makefile
@@ -52,6 +52,10 @@ build: $(DEV) ## build the wheel, install it alone in an empty environment, impo
 claims: $(DEV) ## measure every claim anew and write the table of what holds up
 	OMP_NUM_THREADS=1 $(BIN)/perdita reproduce --all --write
 	$(BIN)/python -m tools.claims_page
+
+docs: $(DEV) ## build the documentation into build/docs
+	$(BIN)/python -m sphinx -W -q -b html docs build/docs
+	@echo "The documentation: $(CURDIR)/build/docs/index.html"
 
 bench: $(DEV) ## race every row of the benchmarks against its peer
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,49 @@
+"""Settings of the documentation; `make docs` builds it into build/docs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import perdita  # noqa: E402 (of this checkout)
+
+project = "perdita"
+author = "The perdita authors"
+version = release = perdita.__version__
+extensions = ["myst_parser", "sphinx_copybutton"]
+html_math_renderer = "mathml"  # what browsers draw by themselves: no script, no network
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+exclude_patterns = ["Thumbs.db"]
+html_theme = "furo"
+html_title = "perdita"
+html_static_path = ["_static"]
+html_css_files = ["perdita.css"]
+html_show_sphinx = False
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+
+def formula(self: Any, node: Any, display: str) -> None:
+    """A formula as MathML, in place of the node."""
+    from docutils.nodes import SkipNode
+    from latex2mathml.converter import convert
+
+    self.body.append(convert(node.astext(), display=display))
+    raise SkipNode
+
+
+def setup(app: Any) -> None:
+    """Write the pages that are drawn from the cards, the claims and the benchmarks before the others are read."""
+    from tools.reference_pages import write
+
+    app.add_html_math_renderer(
+        "mathml",
+        inline_renderers=(lambda self, node: formula(self, node, "inline"), None),
+        block_renderers=(lambda self, node: formula(self, node, "block"), None),
+    )
+    app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "reference"))
