@@ -1,0 +1,1 @@
+"""Claims about contrastive learning without labels."""
