@@ -100,9 +100,9 @@ SURVEY: tuple[Item, ...] = (
     ),
     *_items(
         "metric learning", "loss",
-        ("softmax", "cross_entropy"), ("A-Softmax", "pytorch_metric_learning.losses.SphereFaceLoss"),
-        ("center", "center"), ("CosFace", "pytorch_metric_learning.losses.CosFaceLoss"),
-        ("ArcFace", "pytorch_metric_learning.losses.ArcFaceLoss"), ("triplet", "triplet_margin"),
+        ("softmax", "cross_entropy"), ("A-Softmax", "sphere_face"),
+        ("center", "center"), ("CosFace", "cos_face"),
+        ("ArcFace", "arc_face"), ("triplet", "triplet_margin"),
         ("contrastive", "contrastive"),
         ("circle", "circle"), ("Barlow Twins", "barlow_twins"),
         ("SimSiam", "simsiam"),
