@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import perdita.functional as P
-from perdita.claims.embedding.multi_similarity import RECIPE, GroupNetwork, OnGroups, _simulated
+from perdita.claims.embedding.multi_similarity import RECIPE, GroupNetwork, OnGroups, simulated
 from perdita.claims.harness import Claim, Evidence, paired
 from perdita.compare.train.engine import train_together
 from perdita.core.numerics import normalize
@@ -46,7 +46,7 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     Embeddings are mixed, the weight is 0.4. Where every anchor has a positive, the pairing of anchors mixes nothing,
     so that about half of the steps are plain ones. Utilization is measured on embeddings scaled to length 1.
     """
-    folds, labels = _simulated(seeds, device)
+    folds, labels = simulated(seeds, device)
     folds = [replace(fold, parts={**fold.parts, "train": fold.features.flatten(0, 1)}) for fold in folds]
     criteria = {arm: OnGroups(Mixing(weight)) for arm, weight in zip(ARMS, (0.0, 0.4), strict=True)}
     trained = train_together(criteria, GroupNetwork, folds, replace(RECIPE, epochs=1) if short else RECIPE, seeds)

@@ -68,7 +68,7 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         MEASURED: perdita.MultiSimilarity(mining=False),
         "multi-similarity, mined": perdita.MultiSimilarity(),
     }
-    folds, labels = _simulated(seeds, device)
+    folds, labels = simulated(seeds, device)
     criteria = {arm: OnGroups(loss) for arm, loss in arms.items()}
     trained = train_together(criteria, GroupNetwork, folds, replace(RECIPE, epochs=2) if short else RECIPE, seeds)
     found = {arm: [retrieval(one, labels) for one in trained.outputs["test"][i]] for i, arm in enumerate(arms)}
@@ -112,7 +112,7 @@ def retrieval(embedding: Float[Tensor, "n d"], label: Int[Tensor, "n"]) -> tuple
     return precision.mean().item(), hits[:, 0].mean().item()
 
 
-def _simulated(seeds: Sequence[int], device: str) -> tuple[list[Fold], Int[Tensor, "n"]]:
+def simulated(seeds: Sequence[int], device: str) -> tuple[list[Fold], Int[Tensor, "n"]]:
     """One simulation for each seed: 40 classes in halves of ten to train on, the items of 40 others to search."""
     folds, trained = [], CLASSES // 2
     for seed in seeds:

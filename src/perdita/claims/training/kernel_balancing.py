@@ -27,13 +27,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 USERS, ITEMS, RANK, NOISE = 120, 120, 4, 0.1
-# At the paper's largest slack, 0.01, as first run, the kernels' small means asked for nothing: weights stayed at 1 (an
-# effective share of 0.99), and the error at that of the moments, 0.133. This is its smallest.
-BALANCING = Balancing(gamma=0.5, slack=1e-4, coefficient=20.0, anchors=16, rounds=4)
+# The claim is judged at the first slack that was run, the largest of the paper's range. The kernels' means are small,
+# so that it asks for nearly nothing; the smallest was tried after that was seen, and is told without being judged.
+BALANCING = Balancing(gamma=0.5, slack=1e-2, coefficient=20.0, anchors=16, rounds=4)
+TIGHT = 1e-4
 RECIPE = Training(
     epochs=15, batch_size=512, optimizer="adam", learning_rate=3e-3, weight_decay=0.0, schedule="constant"
 )
-ARMS = ("unweighted", "balanced moments", "balanced kernels", "cross-entropy propensity", "true propensity")
+ARMS = (
+    "unweighted",
+    "balanced moments",
+    "balanced kernels",
+    "tight kernels",
+    "cross-entropy propensity",
+    "true propensity",
+)
 
 
 def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evidence:
@@ -57,10 +65,13 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
             "cross-entropy propensity": 1 / learnt[observed].sigmoid(),
             "true propensity": 1 / propensity[observed],
         }
-        for arm, kernel in (("balanced moments", "linear"), ("balanced kernels", "gaussian")):
-            weights[arm] = fit_balancing_weights(
-                features[observed], features, replace(how, kernel=kernel), generator=torch.Generator().manual_seed(seed)
-            )
+        for arm, own in (
+            ("balanced moments", replace(how, kernel="linear")),
+            ("balanced kernels", replace(how, kernel="gaussian")),
+            ("tight kernels", replace(how, kernel="gaussian", slack=TIGHT)),
+        ):
+            generator = torch.Generator().manual_seed(seed)
+            weights[arm] = fit_balancing_weights(features[observed], features, own, generator=generator)
         for arm in ARMS:
             estimates = torch.stack([snips_estimate(own, weights[arm]) for own in seen])
             errors[arm].append((estimates / truth - 1).abs().mean().item())
@@ -75,7 +86,8 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         remarks=[
             *(f"{arm}: relative error {mean:.4f}" for arm, mean in means.items()),
             f"effective share of the observed ratings: {sum(sizes) / len(sizes):.2f}",
-            "a slack of 0.01 balances nothing here: the weights stay at 1, and the kernels gain nothing",
+            f"tight kernels, with a slack of {TIGHT:g} instead of {BALANCING.slack:g}, were added after the first run; "
+            "they are not judged",
             "here a propensity fitted by cross-entropy is well specified; the claim's rule does not ask to beat it",
         ],
     )
