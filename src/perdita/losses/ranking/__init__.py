@@ -1,0 +1,1 @@
+"""Losses of lists and of scores: an order, or a positive against its negatives."""

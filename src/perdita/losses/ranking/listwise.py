@@ -1,0 +1,170 @@
+"""Whole lists as one choice, or as a sequence of choices: softmax losses of an order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from perdita.core import Cost, Range, Traits, loss
+from perdita.losses.distillation.rankings import suffix_logsumexp
+from perdita.losses.ranking.lists import as_lists, falling_order, within_list
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+    from torch import Tensor
+
+SOFTMAX_TRAITS = Traits(
+    convex=True, bounded=False, nonnegative=True, shift_invariant=True, scale_invariant=False, differentiable=True
+)
+
+
+def _choice(scores: Float[Tensor, "n m"], share: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Float[Tensor, "n"]:
+    """Cross-entropy of the softmax of the scores of the items that are there."""
+    return -(share * torch.where(kept, within_list(scores, kept).log_softmax(1), 0.0)).sum(1)
+
+
+@loss(
+    task="ranking",
+    aliases=("listnet", "ListNetLoss"),
+    traits=SOFTMAX_TRAITS,
+    ranges={"temperature": Range(0, open="low", search=(0.1, 10.0), log=True)},
+    domains={"target": "nonnegative"},
+    cost=Cost(time="n m", memory="n m", passes=4),
+)
+def list_net(
+    scores: Float[Tensor, "n m"],
+    target: Float[Tensor, "n m"] | Int[Tensor, "n m"],
+    *,
+    temperature: float = 1.0,
+    mask: Bool[Tensor, "n m"] | None = None,
+) -> Float[Tensor, "n"]:
+    r"""Cross-entropy between the choices that the relevance and that the scores would make from a list.
+
+    .. math:: \ell = -\sum_i \mathrm{softmax}(t / \text{temperature})_i \log \mathrm{softmax}(s)_i
+
+    Args:
+        scores: (n, m) scores s of the m items of each of n lists.
+        target: (n, m) relevance t, from 0 on.
+        temperature: of the relevance; lower ones look at the most relevant items alone.
+        mask: boolean (n, m), False for an item that is not there (lists of different lengths), or (n,) for lists.
+
+    Returns:
+        (n,) non-negative values; 0, and not counted in the mean, where no item is relevant.
+
+    Raises:
+        InputError: relevance below 0, a temperature that is not above 0, shapes that do not fit.
+
+    Example:
+        >>> scores, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[0, 0, 1]])
+        >>> perdita.functional.list_net(scores, target).item()
+        1.40760...
+
+    Source:
+        Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML 2007, top-one probabilities.
+    """
+    lists = as_lists(scores, target, mask)
+    share = within_list(lists.target / temperature, lists.kept).softmax(1)
+    return _choice(lists.scores, share, lists.kept) * lists.counted, lists.counted
+
+
+@loss(
+    task="ranking",
+    aliases=("listmle", "plackett_luce", "ListMLELoss"),
+    traits=SOFTMAX_TRAITS,
+    ranges={"k": Range(1, integer=True)},
+    domains={"target": "nonnegative"},
+    cost=Cost(time="n m log m", memory="n m log m", passes=12),
+)
+def list_mle(
+    scores: Float[Tensor, "n m"],
+    target: Float[Tensor, "n m"] | Int[Tensor, "n m"],
+    *,
+    k: int | None = None,
+    mask: Bool[Tensor, "n m"] | None = None,
+) -> Float[Tensor, "n"]:
+    r"""How unlikely the order by relevance is, as choices from what is left (Plackett and Luce).
+
+    With π the order of a list by falling relevance:
+
+    .. math:: \ell = \sum_i \Big( \log \sum_{j \ge i} e^{s_{\pi_j}} - s_{\pi_i} \Big)
+
+    Items of equal relevance keep the order of their places: shuffle them for an order at random.
+
+    Args:
+        scores: (n, m) scores s of the m items of each of n lists.
+        target: (n, m) relevance, from 0 on; only its order counts.
+        k: how many choices count, from the first on; None for all.
+        mask: boolean (n, m), False for an item that is not there (lists of different lengths), or (n,) for lists.
+
+    Returns:
+        (n,) non-negative values; 0, and not counted in the mean, where no item is relevant.
+
+    Raises:
+        InputError: relevance below 0, k below 1, shapes that do not fit.
+
+    Example:
+        >>> scores, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[0, 1, 2]])
+        >>> perdita.functional.list_mle(scores, target).item()
+        3.53453...
+
+    Source:
+        Xia et al., "Listwise Approach to Learning to Rank: Theory and Algorithm", ICML 2008; k: Xia et
+        al., "Statistical Consistency of Top-k Ranking", NeurIPS 2009.
+    """
+    lists = as_lists(scores, target, mask)
+    order = falling_order(lists.target, lists.kept)
+    ranked = within_list(lists.scores, lists.kept).gather(1, order)
+    chosen = torch.arange(ranked.shape[1], device=ranked.device) < lists.kept.sum(1, keepdim=True)
+    steps = torch.where(chosen, suffix_logsumexp(ranked) - ranked, 0.0)[:, :k]
+    return steps.sum(1) * lists.counted, lists.counted
+
+
+@loss(
+    task="ranking",
+    aliases=("xendcg", "xe_ndcg_mart", "XeNdcgLoss"),
+    traits=SOFTMAX_TRAITS,
+    domains={"target": "nonnegative", "gamma": "unit"},
+    cost=Cost(time="n m", memory="n m", passes=4),
+)
+def xe_ndcg(
+    scores: Float[Tensor, "n m"],
+    target: Float[Tensor, "n m"] | Int[Tensor, "n m"],
+    *,
+    gamma: Float[Tensor, "n m"] | None = None,
+    mask: Bool[Tensor, "n m"] | None = None,
+) -> Float[Tensor, "n"]:
+    r"""Cross-entropy whose target shares bound NDCG: the gains, each less a number at random.
+
+    .. math:: \ell = -\sum_i \frac{2^{t_i} - \gamma_i}{\sum_j (2^{t_j} - \gamma_j)} \log \mathrm{softmax}(s)_i
+
+    Args:
+        scores: (n, m) scores s of the m items of each of n lists.
+        target: (n, m) relevance t, from 0 on.
+        gamma: (n, m) numbers γ in [0, 1], drawn anew in each step as in the paper: ``torch.rand_like(scores)``. Without
+            them it is 1/2 for all.
+        mask: boolean (n, m), False for an item that is not there (lists of different lengths), or (n,) for lists.
+
+    Returns:
+        (n,) non-negative values; 0, and not counted in the mean, where no item is relevant.
+
+    Raises:
+        InputError: relevance below 0, gamma outside [0, 1], shapes that do not fit.
+
+    Example:
+        >>> scores, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[0, 0, 1]])
+        >>> perdita.functional.xe_ndcg(scores, target).item()
+        1.40760...
+
+    Source:
+        Bruch, "An Alternative Cross Entropy Loss for Learning-to-Rank", WWW 2021, arXiv 1911.09798, equations 4 and 5.
+    """
+    lists = as_lists(scores, target, mask)
+    noise = lists.scores.new_full((), 0.5) if gamma is None else gamma
+    if lists.scores.shape[1] != scores.shape[1]:
+        noise = lists.scores.new_full((), 0.5)  # a list of nothing
+    top = lists.target.amax(1, keepdim=True)
+    raised = torch.where(lists.kept, torch.exp2(lists.target - top) - noise * torch.exp2(-top), 0.0)
+    total = raised.sum(1, keepdim=True)
+    share = raised / torch.where(total == 0, 1.0, total)
+    return _choice(lists.scores, share, lists.kept) * lists.counted, lists.counted

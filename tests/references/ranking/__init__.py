@@ -1,0 +1,1 @@
+"""References: losses of lists and of scores."""
