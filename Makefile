@@ -52,6 +52,7 @@ build: $(DEV) ## build the wheel, install it alone in an empty environment, impo
 claims: $(DEV) ## measure every claim anew and write the table of what holds up
 	OMP_NUM_THREADS=1 $(BIN)/perdita reproduce --all --write
 	$(BIN)/python -m tools.claims_page
+	$(BIN)/python -m tools.which_loss_page
 
 docs: $(DEV) ## build the documentation into build/docs
 	$(BIN)/python -m sphinx -W -q -b html docs build/docs
@@ -60,8 +61,9 @@ docs: $(DEV) ## build the documentation into build/docs
 bench: $(DEV) ## race every row of the benchmarks against its peer
 	$(BIN)/python -m benchmarks
 
-stubs: $(DEV) ## write the type stubs of the catalogue
+stubs: $(DEV) ## write the type stubs of the catalogue, and the page that chooses from it
 	$(BIN)/python -m tools.stubs
+	$(BIN)/python -m tools.which_loss_page
 
 constraints: $(DEV) ## pin the versions that are installed now
 	{ echo "# The whole development environment, pinned; renewed by: make constraints"; \

@@ -92,6 +92,32 @@ class AdaptiveLogSoftmax(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class AdaptiveMultiHead(Criterion):
+    """Two views of a batch in several heads, each pair at a temperature that a small network learns (AMCL)."""
+    def __init__(
+        self,
+        *,
+        dimension: int,
+        heads: int | None = None,
+        hidden: int = 128,
+        lowest: float = 0.05,
+        highest: float = 2.0,
+        beta: float = 0.1,
+        hard: bool = False,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class AdaptiveRobust(Criterion):
     """Negative log-likelihood of Barron's family, whose shape and scale are learned with the model."""
     def __init__(self, *, alpha: float = 1.0, scale: float = 1.0, reduction: str = "mean") -> None: ...
@@ -167,6 +193,27 @@ class AnyLoss(Criterion):
     def forward(
         self,
         logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ApproxNdcg(Criterion):
+    """1 - NDCG with soft ranks: an item's rank counts how many others are above it, by a sigmoid."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        gain: str = "exponential",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
         target: Tensor,
         *,
         weight: Tensor | None = None,
@@ -366,6 +413,20 @@ class Barron(Criterion):
         self,
         prediction: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BayesianPersonalizedRanking(Criterion):
+    """Logistic loss of a chosen item's score above each of m others (BPR)."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        positive: Tensor,
+        negative: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -1111,6 +1172,28 @@ class CosFace(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class CosineContrastive(Criterion):
+    """A chosen item's distance to cosine 1, and what each of m others exceeds a margin by."""
+    def __init__(
+        self,
+        *,
+        margin: float = 0.9,
+        negative_weight: float = 150.0,
+        negatives: str = "mean",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        positive: Tensor,
+        negative: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class CosineEmbedding(Criterion):
     """How far the cosine of a pair is below 1 if it belongs together, or above a margin if it does not."""
     def __init__(self, *, margin: float = 0.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1629,6 +1712,29 @@ class Expectile(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class FaceSymmetry(Criterion):
+    """How far the embeddings of a face's halves are apart, for faces that are frontal enough."""
+    def __init__(
+        self,
+        *,
+        threshold: float = 0.8,
+        distance: str = "cosine",
+        frontness: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        left: Tensor,
+        right: Tensor,
+        *,
+        frontness: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class FacilityLocation(Criterion):
     """How close an item is to the nearest member of every other class, summed over the classes."""
     def __init__(
@@ -2135,6 +2241,28 @@ class L1(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class LambdaRank(Criterion):
+    """RankNet's pairs, each weighed by what swapping its two items would change in NDCG."""
+    def __init__(
+        self,
+        *,
+        scale: float = 1.0,
+        gain: str = "exponential",
+        k: int | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class LatentConsistency(Criterion):
     """Mean squared distance of several early states from the one state that they foresee."""
     def __init__(self, *, features: str = "mean", reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -2373,6 +2501,36 @@ class LinearCrossEntropy(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class ListMle(Criterion):
+    """How unlikely the order by relevance is, as choices from what is left (Plackett and Luce)."""
+    def __init__(self, *, k: int | None = None, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ListNet(Criterion):
+    """Cross-entropy between the choices that the relevance and that the scores would make from a list."""
+    def __init__(
+        self, *, temperature: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class LogCosh(Criterion):
     """Logarithm of the hyperbolic cosine of the error: half its square near 0, its size less log 2 far away."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -2390,7 +2548,13 @@ class LogCosh(Criterion):
 class LogDeterminant(Criterion):
     """The volume that the classes span, each for itself, over that of the whole batch."""
     def __init__(
-        self, *, form: str = "correlation", ridge: float = 0.5, reduction: str = "mean", ignore_index: int | None = None
+        self,
+        *,
+        form: str = "correlation",
+        ridge: float = 0.5,
+        similarity: str = "cosine",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
     ) -> None: ...
     def forward(
         self,
@@ -2497,6 +2661,27 @@ class MagFace(Criterion):
         self,
         embedding: Tensor,
         label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MannWhitney(Criterion):
+    """Logistic loss of each query's positive above all negatives of the batch, those of other queries among them."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.01,
+        negatives: str = "mean",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        positive: Tensor,
+        negative: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -2758,6 +2943,57 @@ class Msle(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class MultiAspectDistillation(Criterion):
+    """Cross-entropy of the label, and binary cross-entropy of every question's probability of "yes"."""
+    def __init__(
+        self,
+        *,
+        aspect_weight: float = 4.0,
+        label_weight: float = 1.0,
+        aspect_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        aspect_logits: Tensor,
+        target: Tensor,
+        aspect_target: Tensor,
+        *,
+        aspect_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class MultiHeadContrastive(Criterion):
+    """Contrast of an anchor's positive with its negatives in every head, each pair at its own temperature."""
+    def __init__(
+        self,
+        *,
+        beta: float = 0.1,
+        dimension: int = 128,
+        hard: bool = False,
+        negative_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        positive: Tensor,
+        negative: Tensor,
+        positive_temperature: Tensor,
+        negative_temperature: Tensor,
+        *,
+        negative_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class MultiMargin(Criterion):
     """How much each wrong class lacks to a margin below the true class, to the power p, averaged over all classes."""
     def __init__(
@@ -2868,6 +3104,29 @@ class NeighborhoodQuality(Criterion):
         self,
         embedding: Tensor,
         label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class NeuralNdcg(Criterion):
+    """1 - NDCG with a soft sorting: the gains, ordered by a matrix that is nearly a permutation."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        gain: str = "exponential",
+        k: int | None = None,
+        sinkhorn_iterations: int = 10,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        target: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -3320,6 +3579,52 @@ class ProtoTriplet(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class ProxyAnchor(Criterion):
+    """Soft maximum, for each proxy, over how far its items lag and how close the others come."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        margin: float = 0.1,
+        scale: float = 32.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ProxyNca(Criterion):
+    """Softmax over minus the squared distances of an embedding and the proxies, all of length 1."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        scale: float = 1.0,
+        own_in_sum: bool = True,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Quantile(Criterion):
     """Absolute error whose slope is level below the target and 1 - level above it."""
     def __init__(self, *, level: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -3365,6 +3670,20 @@ class RankMixup(Criterion):
         target: Tensor,
         mixup_logits: Tensor,
         mixup_target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RankNet(Criterion):
+    """Logistic loss of the score differences of a list, over all pairs of different relevance."""
+    def __init__(self, *, scale: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        target: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -3535,6 +3854,68 @@ class RobustDpo(Criterion):
         policy_rejected: Tensor,
         reference_chosen: Tensor,
         reference_rejected: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SampledCrossEntropy(Criterion):
+    """Binary cross-entropy of a chosen item and of m others, item by item."""
+    def __init__(
+        self, *, negative_weight: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        positive: Tensor,
+        negative: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SampledHinge(Criterion):
+    """What a chosen item's score lacks to a margin above each of m others."""
+    def __init__(self, *, margin: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        positive: Tensor,
+        negative: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SampledSoftmax(Criterion):
+    """Cross-entropy of finding a chosen item among m others."""
+    def __init__(
+        self, *, temperature: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        positive: Tensor,
+        negative: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SampledSquare(Criterion):
+    """Squared distance of a chosen item's score to 1, and of m others' to 0."""
+    def __init__(
+        self, *, negative_weight: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        positive: Tensor,
+        negative: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -3854,6 +4235,31 @@ class SoftMargin(Criterion):
         self,
         logits: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SoftTriple(Criterion):
+    """Cross-entropy of an embedding's similarity to classes that have several centers each."""
+    def __init__(
+        self,
+        *,
+        classes: int,
+        dimension: int,
+        centers: int = 10,
+        margin: float = 0.01,
+        scale: float = 20.0,
+        temperature: float = 0.1,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -4214,6 +4620,23 @@ class TaylorSoftmax(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class TriBce(Criterion):
+    """Binary cross-entropy of a prediction, and of its branches by how much worse than it each of them is."""
+    def __init__(
+        self, *, detach_weights: bool = True, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        branch_logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Triplet(Criterion):
     """How much an anchor's negatives lack to a margin farther away than its positives."""
     def __init__(
@@ -4406,7 +4829,8 @@ class Unpg(Criterion):
         head: str = "arc_face",
         margin: float = 0.5,
         scale: float = 64.0,
-        whisker: float | None = 1.5,
+        whisker: float = 1.5,
+        filtered: bool = True,
         reduction: str = "mean",
         ignore_index: int | None = None,
     ) -> None: ...
@@ -4445,6 +4869,23 @@ class Wing(Criterion):
         prediction: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class XeNdcg(Criterion):
+    """Cross-entropy whose target shares bound NDCG: the gains, each less a number at random."""
+    def __init__(
+        self, *, gamma: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        target: Tensor,
+        *,
+        gamma: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,

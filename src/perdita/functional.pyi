@@ -51,6 +51,20 @@ def any_loss(
 ) -> Tensor:
     """One minus a metric of the batch's soft confusion matrix."""
 
+def approx_ndcg(
+    scores: Tensor,
+    target: Tensor,
+    *,
+    temperature: float = 1.0,
+    gain: str = "exponential",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """1 - NDCG with soft ranks: an item's rank counts how many others are above it, by a sigmoid."""
+
 def asymmetric_focal(
     logits: Tensor,
     target: Tensor,
@@ -175,6 +189,18 @@ def barron(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One family from the squared error to losses that ignore outliers."""
+
+def bayesian_personalized_ranking(
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Logistic loss of a chosen item's score above each of m others (BPR)."""
 
 def bco(
     policy: Tensor,
@@ -712,6 +738,21 @@ def correlation_distillation(
 ) -> Tensor:
     """How far the student's predictions correlate with the teacher's, within each item and within each class."""
 
+def cosine_contrastive(
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    margin: float = 0.9,
+    negative_weight: float = 150.0,
+    negatives: str = "mean",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """A chosen item's distance to cosine 1, and what each of m others exceeds a margin by."""
+
 def cosine_embedding(
     first: Tensor,
     second: Tensor,
@@ -1107,6 +1148,21 @@ def expectile(
 ) -> Tensor:
     """Squared error times level below the target and 1 - level above it."""
 
+def face_symmetry(
+    left: Tensor,
+    right: Tensor,
+    *,
+    frontness: Tensor | None = None,
+    threshold: float = 0.8,
+    distance: str = "cosine",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far the embeddings of a face's halves are apart, for faces that are frontal enough."""
+
 def facility_location(
     embedding: Tensor,
     label: Tensor,
@@ -1498,6 +1554,21 @@ def l1(
 ) -> Tensor:
     """Absolute error."""
 
+def lambda_rank(
+    scores: Tensor,
+    target: Tensor,
+    *,
+    scale: float = 1.0,
+    gain: str = "exponential",
+    k: int | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """RankNet's pairs, each weighed by what swapping its two items would change in NDCG."""
+
 def latent_consistency(
     hidden: Tensor,
     target: Tensor,
@@ -1601,6 +1672,32 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Cross-entropy of the logits that a linear layer makes of features."""
 
+def list_mle(
+    scores: Tensor,
+    target: Tensor,
+    *,
+    k: int | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How unlikely the order by relevance is, as choices from what is left (Plackett and Luce)."""
+
+def list_net(
+    scores: Tensor,
+    target: Tensor,
+    *,
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy between the choices that the relevance and that the scores would make from a list."""
+
 def log_cosh(
     prediction: Tensor,
     target: Tensor,
@@ -1619,6 +1716,7 @@ def log_determinant(
     *,
     form: str = "correlation",
     ridge: float = 0.5,
+    similarity: str = "cosine",
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = None,
@@ -1680,6 +1778,20 @@ def lovasz_softmax(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """The Lovász extension of each class's Jaccard distance, on the errors of the probabilities."""
+
+def mann_whitney(
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    temperature: float = 0.01,
+    negatives: str = "mean",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Logistic loss of each query's positive above all negatives of the batch, those of other queries among them."""
 
 def mape(
     prediction: Tensor,
@@ -1892,6 +2004,41 @@ def msle(
 ) -> Tensor:
     """Squared error between the logarithms of one more than prediction and target."""
 
+def multi_aspect_distillation(
+    logits: Tensor,
+    aspect_logits: Tensor,
+    target: Tensor,
+    aspect_target: Tensor,
+    *,
+    aspect_mask: Tensor | None = None,
+    aspect_weight: float = 4.0,
+    label_weight: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of the label, and binary cross-entropy of every question's probability of "yes"."""
+
+def multi_head_contrastive(
+    positive: Tensor,
+    negative: Tensor,
+    positive_temperature: Tensor,
+    negative_temperature: Tensor,
+    *,
+    beta: float = 0.1,
+    dimension: int = 128,
+    hard: bool = False,
+    negative_mask: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Contrast of an anchor's positive with its negatives in every head, each pair at its own temperature."""
+
 def multi_margin(
     logits: Tensor,
     target: Tensor,
@@ -1980,6 +2127,22 @@ def neighborhood_quality(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Minus the logarithm of the quality of a batch's neighbourhoods (ICNN)."""
+
+def neural_ndcg(
+    scores: Tensor,
+    target: Tensor,
+    *,
+    temperature: float = 1.0,
+    gain: str = "exponential",
+    k: int | None = None,
+    sinkhorn_iterations: int = 10,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """1 - NDCG with a soft sorting: the gains, ordered by a matrix that is nearly a permutation."""
 
 def nll(
     log_probs: Tensor,
@@ -2328,6 +2491,19 @@ def rank_mixup(
 ) -> Tensor:
     """Cross-entropy of the plain items plus a ranking of their confidences against those of their mixtures."""
 
+def rank_net(
+    scores: Tensor,
+    target: Tensor,
+    *,
+    scale: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Logistic loss of the score differences of a list, over all pairs of different relevance."""
+
 def regression_with_classification(
     prediction: Tensor,
     target: Tensor,
@@ -2470,6 +2646,58 @@ def robust_dpo(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """DPO whose mean over randomly flipped preferences is DPO's mean over the true ones."""
+
+def sampled_cross_entropy(
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    negative_weight: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of a chosen item and of m others, item by item."""
+
+def sampled_hinge(
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """What a chosen item's score lacks to a margin above each of m others."""
+
+def sampled_softmax(
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    temperature: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of finding a chosen item among m others."""
+
+def sampled_square(
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    negative_weight: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared distance of a chosen item's score to 1, and of m others' to 0."""
 
 def scale_invariant_depth(
     prediction: Tensor,
@@ -2958,6 +3186,20 @@ def taylor_softmax(
 ) -> Tensor:
     """Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp."""
 
+def tri_bce(
+    logits: Tensor,
+    branch_logits: Tensor,
+    target: Tensor,
+    *,
+    detach_weights: bool = True,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of a prediction, and of its branches by how much worse than it each of them is."""
+
 def triplet(
     embedding: Tensor,
     label: Tensor,
@@ -3121,6 +3363,19 @@ def wing(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Absolute error less a constant, and a steeper logarithm where the error is below width."""
+
+def xe_ndcg(
+    scores: Tensor,
+    target: Tensor,
+    *,
+    gamma: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy whose target shares bound NDCG: the gains, each less a number at random."""
 
 def z_loss(
     logits: Tensor,

@@ -9,7 +9,7 @@ import pytest
 
 import perdita
 
-COMMANDS = ("compare", "find", "show", "list", "papers", "reproduce")
+COMMANDS = ("compare", "find", "choose", "show", "list", "papers", "check", "reproduce")
 
 
 def test_help_names_every_command_and_loads_no_torch(run):

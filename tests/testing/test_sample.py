@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import perdita
 from perdita.core import Choice, Range
 from perdita.core.domains import DOMAINS
+from perdita.core.signature import REQUIRED
 from perdita.testing import Sample, sample
 from perdita.testing.rejection_checks import outside
-from perdita.testing.sample import inside
+from perdita.testing.sample import inside, options_for
 from tests.references import ARGUMENTS, SAMPLES
 
 CARDS = [card for card in perdita.cards() if card.name not in SAMPLES and card.name not in ARGUMENTS]
@@ -91,3 +94,15 @@ def test_numbers_inside_and_outside_a_range(allowed):
         with pytest.raises(perdita.InputError, match="number"):
             allowed.check("number", bad)
     assert len(outside(Choice(("a",)))) == 1
+
+
+def test_nothing_is_guessed_for_what_the_caller_gives():
+    """A hyper-parameter that cannot be guessed, a tensor say, may come with the arguments."""
+    card = perdita.card("number_token")
+    with pytest.raises(TypeError, match="no value can be guessed for table"):
+        options_for(replace(card, ranges={}, signature=replace(card.signature, defaults={"table": REQUIRED})), {"c": 4})
+    assert options_for(card, {"c": 4}, given=("table",)) == {}
+
+
+def test_the_number_of_classes_can_be_chosen():
+    assert draw(perdita.card("cross_entropy"), classes=2, n=3).tensors["logits"].shape == (3, 2)

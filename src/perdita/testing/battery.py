@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from perdita.testing import (  # noqa: F401 (importing a module of checks regist
     traits,
     transform_checks,
 )
+from perdita.testing.plain import plain_card
 from perdita.testing.registry import CHECKS, Check, ConformanceError
 from perdita.testing.sample import Sampler
 from perdita.testing.subject import Subject
@@ -40,12 +41,19 @@ class Outcome:
     seconds: float
 
 
-def subject_of(loss: Any, *, sampler: Sampler | None = None, arguments: Mapping[str, Any] | None = None) -> Subject:
-    """The subject of a card, a public function, or a `Criterion` class or module."""
+def subject_of(
+    loss: Any,
+    *,
+    sampler: Sampler | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    task: str | None = None,
+) -> Subject:
+    """The subject of a card, a public function, a `Criterion` class or module, or of any other callable."""
     found = loss if isinstance(loss, Card) else getattr(loss, "card", None)
-    if not isinstance(found, Card):
-        raise InputError(f"loss must be a card or made by @perdita.loss, not {loss!r}")
-    return Subject(found, sampler, arguments)
+    if isinstance(found, Card):
+        return Subject(found, sampler, arguments)
+    card, plain = plain_card(loss, task, arguments)
+    return Subject(card, sampler, plain=plain)
 
 
 def run_battery(
@@ -54,14 +62,17 @@ def run_battery(
     *,
     sampler: Sampler | None = None,
     arguments: Mapping[str, Any] | None = None,
+    task: str | None = None,
 ) -> list[Outcome]:
     """Run the battery on one loss.
 
     Args:
-        loss: a card, a public function, or a `Criterion` class or module.
+        loss: a card, a public function, a `Criterion` class or module; or any function, module or class of another
+            library, called as it is: what the contract alone asks does not apply to it.
         checks: names of checks; all of them unless given.
         sampler: function of (generator, n, dtype) that draws inputs, where the signature cannot tell them.
         arguments: of the constructor, where the loss is a class.
+        task: what such a callable takes, a key of `perdita.testing.plain.FORMS`; guessed unless given.
 
     Returns:
         One outcome for each check, in the order of the registry.
@@ -69,7 +80,11 @@ def run_battery(
     Raises:
         InputError: no loss, or no such check.
     """
-    subject = subject_of(loss, sampler=sampler, arguments=arguments)
+    return run_checks(subject_of(loss, sampler=sampler, arguments=arguments, task=task), checks)
+
+
+def run_checks(subject: Subject, checks: Iterable[str] | None = None) -> list[Outcome]:
+    """Run checks, all of them unless some are named, on one subject."""
     names = list(CHECKS) if checks is None else list(checks)
     for name in [*names, *subject.card.limits]:
         if name not in CHECKS:
@@ -125,11 +140,13 @@ def _error(check: Check, subject: Subject) -> Exception | None:
 
 
 def _smallest(check: Check, subject: Subject, error: Exception) -> Exception:
-    """The same failure on the fewest items."""
-    for n in range(1, subject.n if check.shrinks and isinstance(error, ConformanceError) else 1):
-        smaller = _error(check, replace(subject, n=n))
-        if isinstance(smaller, ConformanceError):
-            return smaller
+    """The same failure on the fewest rows, then the fewest classes, then with rounded numbers."""
+    for way in ("rows", "classes", "digits") if check.shrinks and isinstance(error, ConformanceError) else ():
+        for smaller in subject.smaller(way):
+            found = _error(check, smaller)
+            if isinstance(found, ConformanceError):
+                subject, error = smaller, found
+                break
     return error
 
 

@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 from perdita.core.card import Choice, Range
 from perdita.core.catalogue import build
-from perdita.testing.registry import ConformanceError, check, expect_gradients, expect_same, has_items
+from perdita.testing.registry import (
+    ConformanceError,
+    check,
+    expect_gradients,
+    expect_same,
+    has_items,
+    under_contract,
+)
 from perdita.testing.sample import SIZES, Sample, construct, inside, options_for
 from perdita.testing.subject import Subject
 
@@ -24,7 +31,7 @@ def is_function(subject: Subject) -> str:
 
 def other_options(subject: Subject) -> dict[str, Any]:
     """A value other than the default for each hyper-parameter with a range, so that a lost one is noticed."""
-    found = options_for(subject.card, {**SIZES, "n": subject.n})
+    found = options_for(subject.card, {**SIZES, "n": subject.n}, subject.arguments or ())
     for name, allowed in subject.card.ranges.items():
         default = subject.card.signature.defaults[name]
         if isinstance(allowed, Choice):
@@ -34,13 +41,21 @@ def other_options(subject: Subject) -> dict[str, Any]:
     return found
 
 
+def has_module(subject: Subject) -> str:
+    """Applies to perdita's losses, each of which is a module too, and to other modules."""
+    return "it is a function" if subject.plain and subject.plain.module is None else ""
+
+
 def _module(subject: Subject, **options: Any) -> Any:
-    return construct(subject.card, {**(subject.arguments or options_for(subject.card, SIZES)), **options}).double()
+    if subject.plain is not None:
+        return copy.deepcopy(subject.plain.module).double()  # type: ignore[union-attr]
+    given = subject.arguments or {}
+    return construct(subject.card, {**options_for(subject.card, SIZES, given), **given, **options}).double()
 
 
 def _changed(subject: Subject) -> tuple[Any, dict[str, Any]]:
     """A module with every hyper-parameter away from its default, or as its own arguments say."""
-    options = {} if subject.arguments else other_options(subject)
+    options = {} if subject.arguments or subject.plain else other_options(subject)
     try:
         return _module(subject, **options), options
     except ValueError:  # the changed values do not go together; the loss's own tests cover such pairs
@@ -52,7 +67,7 @@ def _value(subject: Subject, module: nn.Module, inputs: Sample, **contract: Any)
     return module(*positional, **named, **contract)
 
 
-@check(is_function)
+@check(under_contract, is_function)
 def check_module_equals_function(subject: Subject) -> None:
     """The module gives the function's value and gradient, for each reduction, with weight and mask."""
     inputs = subject.sample(90)
@@ -87,14 +102,14 @@ def _expect_equal(subject: Subject, name: str, what: str, stored: Any, module: A
         raise ConformanceError(name, f"the module {what} shows itself as {stored!r}, before as {module!r}")
 
 
-@check()
+@check(has_module)
 def check_pickle(subject: Subject) -> None:
     """A module comes back from pickle equal."""
     module, _ = _changed(subject)
     _expect_equal(subject, "pickle", "from pickle", pickle.loads(pickle.dumps(module)), module)
 
 
-@check()
+@check(has_module)
 def check_deepcopy(subject: Subject) -> None:
     """A deep copy of a module is equal and shares no parameter."""
     module, _ = _changed(subject)
@@ -105,7 +120,7 @@ def check_deepcopy(subject: Subject) -> None:
         raise ConformanceError("deepcopy", "the copy shares parameters with the original")
 
 
-@check()
+@check(has_module)
 def check_state_dict(subject: Subject) -> None:
     """A module whose parameters and buffers are loaded from a saved state is equal."""
     module, options = _changed(subject)
@@ -122,7 +137,7 @@ def check_state_dict(subject: Subject) -> None:
     _expect_equal(subject, "state_dict", "with a loaded state", twin, module)
 
 
-@check()
+@check(under_contract)
 def check_config(subject: Subject) -> None:
     """A module built from another's configuration is equal, and has the same configuration."""
     module, options = _changed(subject)
@@ -137,7 +152,7 @@ def check_config(subject: Subject) -> None:
     _expect_equal(subject, "config", "built from its configuration", twin, module)
 
 
-@check()
+@check(under_contract)
 def check_repr(subject: Subject) -> None:
     """repr shows the class and every hyper-parameter."""
     module, options = _changed(subject)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from perdita.testing.registry import ConformanceError, at, check, expect_same, has_items
-from perdita.testing.row_checks import takes_mask
+from perdita.testing.row_checks import has_labels, takes_mask
 from perdita.testing.sample import Sample, shape_of
 from perdita.testing.subject import Subject
 
@@ -21,13 +23,22 @@ def has_variadic(subject: Subject) -> str:
     return "" if variadic else "it has no variadic dimension"
 
 
+def has_reductions(subject: Subject) -> str:
+    """Applies where there is more than one reduction to compare."""
+    if subject.plain is None or subject.plain.reduces:
+        return ""
+    return "it has no reduction of its own" if subject.card.signature.level == "item" else "it gives one number only"
+
+
 def _extras(subject: Subject) -> tuple[tuple[int, ...], ...]:
     return ((),) if has_variadic(subject) else ((), (2,), EXTRA)
 
 
-@check()
+@check(has_reductions)
 def check_reductions(subject: Subject) -> None:
     """sum, mean and batchmean are those of the values, and the values have the annotated shape."""
+    if subject.plain is not None:
+        return _expect_own_reductions(subject)
     for extra in _extras(subject):
         inputs = subject.sample(40, extra=extra)
         values = subject(inputs, reduction="none")
@@ -42,6 +53,14 @@ def check_reductions(subject: Subject) -> None:
         )
         divided = subject(inputs, normalizer=3.0)
         expect_same("reductions", "the mean with normalizer=3", divided, total / 3, inputs)
+    return None
+
+
+def _expect_own_reductions(subject: Subject) -> None:
+    inputs = subject.sample(40)
+    values = subject(inputs, reduction="none")
+    expect_same("reductions", "the sum", subject(inputs, reduction="sum"), values.sum(), inputs)
+    expect_same("reductions", "the mean", subject(inputs, reduction="mean"), values.mean(), inputs)
 
 
 def _expect_shape(subject: Subject, inputs: Sample, values: Tensor, extra: tuple[int, ...]) -> None:
@@ -72,7 +91,7 @@ def _count(subject: Subject, inputs: Sample, values: Tensor) -> Tensor:
 @check()
 def check_empty(subject: Subject) -> None:
     """A batch of no items is exactly 0, connected to the graph, with a gradient of zeros."""
-    for reduction in ("mean", "sum", "batchmean"):
+    for reduction in subject.reductions:
         _expect_zero(subject, "empty", subject.sample(41, n=0), reduction)
     if not has_items(subject):
         values = subject(subject.sample(41, n=0), reduction="none")
@@ -80,15 +99,29 @@ def check_empty(subject: Subject) -> None:
             raise ConformanceError("empty", f"no items give values of shape {tuple(values.shape)}")
 
 
-@check(takes_mask)
+def leaves_out(subject: Subject) -> str:
+    """Applies to losses that take a mask, and to plain ones that leave out items by their labels."""
+    return takes_mask(subject) if subject.plain is None else has_labels(subject)
+
+
+@check(leaves_out)
 def check_all_masked(subject: Subject) -> None:
-    """A batch whose items are all masked is exactly 0, connected to the graph, with a gradient of zeros."""
+    """A batch whose items are all masked is exactly 0, connected to the graph, with a gradient of zeros.
+
+    The items of a plain loss are left out by its ignore_index.
+    """
+    if subject.plain is not None:
+        labels = subject.card.signature.fields[1].name
+        inputs = subject.sample(42)
+        ignored = inputs.but(**{labels: torch.full_like(inputs.tensors[labels], -100)})
+        return _expect_zero(subject, "all_masked", ignored, "mean", ignore_index=-100)
     mask = torch.zeros(subject.n, dtype=torch.bool)
     for reduction in ("mean", "sum", "batchmean"):
         _expect_zero(subject, "all_masked", subject.sample(42), reduction, mask=mask)
+    return None
 
 
-def _expect_zero(subject: Subject, name: str, inputs: Sample, reduction: str, **call: Tensor) -> None:
+def _expect_zero(subject: Subject, name: str, inputs: Sample, reduction: str, **call: Any) -> None:
     names = subject.differentiable(inputs)
     leaves = {key: inputs.tensors[key].clone().requires_grad_() for key in names}
     value = subject(inputs.but(**leaves), reduction=reduction, **call)

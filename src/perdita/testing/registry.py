@@ -70,6 +70,11 @@ def has_items(subject: Subject) -> str:
     return "" if subject.card.signature.level == "item" else "it is one value for the whole batch"
 
 
+def under_contract(subject: Subject) -> str:
+    """Applies to losses made by @perdita.loss: it is their contract that asks for this."""
+    return "" if subject.plain is None else "it is no perdita loss"
+
+
 def is_rowwise(subject: Subject) -> str:
     """Applies to losses whose values depend on their own row alone (the check ``rowwise`` proves the card's claim)."""
     return "" if subject.card.rowwise else "its values depend on other rows"

@@ -13,7 +13,7 @@ from perdita.core.card import Choice, Range
 from perdita.core.domains import DOMAINS
 from perdita.core.errors import InputError
 from perdita.core.signature import Field
-from perdita.testing.registry import ConformanceError, check, has_items
+from perdita.testing.registry import ConformanceError, check, has_items, under_contract
 from perdita.testing.sample import SIZES, Sample, options_for
 from perdita.testing.subject import Subject
 
@@ -30,12 +30,15 @@ def has_hyperparameters(subject: Subject) -> str:
 
 def has_domains(subject: Subject) -> str:
     """Applies to losses with an argument whose values are limited."""
-    limited = any(item.domain not in ("real", "indices") for item in subject.card.signature.fields)
+    domains = {item.domain for item in subject.card.signature.fields}
+    if subject.plain is not None:  # others may well mean what they accept, but a label beyond the classes
+        domains &= {"labels"}
+    limited = bool(domains - {"real", "indices"})
     return "" if limited else "its arguments may hold any number"
 
 
-def expect_rejected(name: str, what: str, argument: str, call: Callable[[], Any]) -> None:
-    """Raise unless the call raises `InputError` whose message has the argument's name."""
+def expect_rejected(name: str, what: str, argument: str, call: Callable[[], Any], *, plain: bool = False) -> None:
+    """Raise unless the call raises `InputError` whose message has the argument's name; any error of a plain loss."""
     try:
         call()
     except InputError as error:
@@ -43,15 +46,18 @@ def expect_rejected(name: str, what: str, argument: str, call: Callable[[], Any]
             raise ConformanceError(name, f"the error of {what} does not name {argument}: {error}") from error
         return
     except Exception as error:
+        if plain:
+            return
         raise ConformanceError(name, f"{what} raises {type(error).__name__}, expected InputError: {error}") from error
-    raise ConformanceError(name, f"{what} is accepted, expected InputError naming {argument}")
+    expected = "an error" if plain else f"InputError naming {argument}"
+    raise ConformanceError(name, f"{what} is accepted, expected {expected}")
 
 
 def _fields(subject: Subject, inputs: Sample) -> list[tuple[Field, Tensor]]:
     return [(item, inputs.tensors[item.name]) for item in subject.card.signature.fields if item.name in inputs.tensors]
 
 
-@check()
+@check(under_contract)
 def check_rejects_missing(subject: Subject) -> None:
     """A required tensor that is missing, or something that is no tensor, is named."""
     inputs = subject.sample(70)
@@ -74,9 +80,17 @@ def _after(subject: Subject, name: str, missing: str) -> bool:
 def check_rejects_shape(subject: Subject) -> None:
     """A wrong number of dimensions, or of items, is named."""
     inputs = subject.sample(71)
+    plain = subject.plain is not None
+    if plain and subject.n == 1:
+        return  # a single row goes with anything, and does no harm
+    for item, tensor in _fields(subject, inputs)[1:]:
+        if all(shape.dims == ("n",) for shape in item.shapes):
+            column = inputs.but(**{item.name: tensor.unsqueeze(1)})
+            what = f"{item.name} of shape ({subject.n}, 1) beside ({subject.n},)"
+            expect_rejected("rejects_shape", what, item.name, lambda s=column: subject(s), plain=plain)
     for index, (item, tensor) in enumerate(_fields(subject, inputs)):
         for shape in item.shapes:
-            if (fixed := len(shape.before) + len(shape.after)) and shape.takes(tensor.dtype):
+            if (fixed := len(shape.before) + len(shape.after)) and shape.takes(tensor.dtype) and not plain:
                 flat = inputs.but(**{item.name: torch.zeros((1,) * (fixed - 1), dtype=tensor.dtype)})
                 if all(
                     fixed - 1 != len(s.dims) and (s.variadic is None or fixed - 1 < len(s.dims) - 1)
@@ -88,10 +102,10 @@ def check_rejects_shape(subject: Subject) -> None:
             axis = subject.item_axes(item.name, tensor)[0]
             longer = inputs.but(**{item.name: torch.cat([tensor, tensor.narrow(axis, 0, 1)], axis)})
             what = f"{item.name} with {subject.n + 1} items beside {subject.n}"
-            expect_rejected("rejects_shape", what, item.name, lambda s=longer: subject(s))
+            expect_rejected("rejects_shape", what, item.name, lambda s=longer: subject(s), plain=plain)
 
 
-@check()
+@check(under_contract)
 def check_rejects_dtype(subject: Subject) -> None:
     """A tensor of a kind of dtype that the annotation does not allow is named."""
     inputs = subject.sample(72)
@@ -113,11 +127,12 @@ def check_rejects_values(subject: Subject) -> None:
                 spoiled[(0,) * spoiled.ndim] = bad
                 given = inputs.but(**{item.name: spoiled})
                 what = f"{item.name} with a value of {bad:g} ({DOMAINS[item.domain].phrase})"
-                expect_rejected("rejects_values", what, item.name, lambda s=given: subject(s))
+                plain = subject.plain is not None
+                expect_rejected("rejects_values", what, item.name, lambda s=given: subject(s), plain=plain)
 
 
 def _bad_values(subject: Subject, item: Field, tensor: Tensor, inputs: Sample) -> tuple[float, ...]:
-    if tensor.dtype is torch.bool or not tensor.numel():
+    if tensor.dtype is torch.bool or not tensor.numel() or (subject.plain is not None and item.domain != "labels"):
         return ()
     if item.domain == "labels":
         if tensor.is_floating_point():
@@ -146,7 +161,8 @@ def check_rejects_hyperparameters(subject: Subject) -> None:
 
 def _refuse(subject: Subject, name: str, bad: Any) -> None:
     base = subject.sample(74)
-    needed = {**options_for(subject.card, {**SIZES, "n": subject.n}), **base.options, **(subject.arguments or {})}
+    given = subject.arguments or {}
+    needed = {**options_for(subject.card, {**SIZES, "n": subject.n}, given), **base.options, **given}
     calls: dict[str, Callable[[], Any]] = {"the class": lambda: subject.card.criterion(**{**needed, name: bad})}  # type: ignore[misc]
     if subject.card.function is not None:
         calls["the function"] = lambda: subject(Sample(base.tensors, {**base.options, name: bad}))
@@ -170,7 +186,7 @@ def outside(allowed: Range | Choice) -> list[Any]:
     return found
 
 
-@check()
+@check(under_contract)
 def check_rejects_unknown(subject: Subject) -> None:
     """An unknown hyper-parameter and an unknown reduction are named."""
     inputs = subject.sample(75)
@@ -182,7 +198,7 @@ def check_rejects_unknown(subject: Subject) -> None:
     expect_rejected("rejects_unknown", f"{shared}", "normalizer", lambda: subject(inputs, **shared))
 
 
-@check(has_items)
+@check(under_contract, has_items)
 def check_rejects_weight_and_mask(subject: Subject) -> None:
     """A negative weight, a mask that is not boolean, and shapes that do not fit are named."""
     inputs = subject.sample(76)

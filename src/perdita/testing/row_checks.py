@@ -16,6 +16,8 @@ REDUCED = ("mean", "sum")
 
 def takes_weight(subject: Subject) -> str:
     """Applies where a weight stands for copies of an item: each value is its own row's, or the loss takes weights."""
+    if subject.plain is not None:
+        return "it takes no weight of an item"
     if "weight" in subject.card.signature.takes and subject.card.signature.level == "batch":
         return ""
     return has_items(subject) or is_rowwise(subject)
@@ -23,11 +25,15 @@ def takes_weight(subject: Subject) -> str:
 
 def takes_mask(subject: Subject) -> str:
     """Applies to losses with a value for each item, and to others that take a mask."""
+    if subject.plain is not None:
+        return "it takes no mask"
     return "" if "mask" in subject.card.signature.takes else has_items(subject)
 
 
 def has_labels(subject: Subject) -> str:
-    """Applies to losses with one integer label for each value."""
+    """Applies to losses with one integer label for each value; a plain loss must have an ``ignore_index``."""
+    if subject.plain is not None and not subject.plain.ignores:
+        return "it has no ignore_index"
     labels = subject.card.signature.labels
     first = subject.sample().tensors.get(labels.name) if labels else None
     return "" if first is not None and not first.is_floating_point() else "it has no integer label for each value"
@@ -156,9 +162,19 @@ def _expect_removed(
     expect_gradients(name, what, gradients, summed, given)
 
 
-@check(has_items, is_rowwise)
+def adds_up(subject: Subject) -> str:
+    """Applies to losses whose values are their own rows'; and to every plain loss, for it has not said otherwise."""
+    return "" if subject.plain is not None else has_items(subject) or is_rowwise(subject)
+
+
+@check(adds_up)
 def check_shards_equal_whole(subject: Subject) -> None:
-    """Shards of a batch with a shared normalizer add up to the value and gradient of the whole."""
+    """Shards of a batch with a shared normalizer add up to the value and gradient of the whole.
+
+    A plain loss: shards weighed by their rows (or added, where it is a sum) give the value and gradient of the whole.
+    """
+    if subject.plain is not None:
+        return _expect_accumulated(subject)
     inputs = subject.sample(34)
     whole, gradients = subject.gradients(inputs, normalizer=7.0)
     total, parts = torch.zeros_like(whole), {name: torch.zeros_like(g) for name, g in gradients.items()}
@@ -169,6 +185,25 @@ def check_shards_equal_whole(subject: Subject) -> None:
         parts = {name: parts[name] + _summed(subject, name, inputs, found[name], rows) for name in parts}
     expect_same("shards_equal_whole", "the sum over two shards", total, whole, inputs)
     expect_gradients("shards_equal_whole", "summed over two shards", parts, gradients, inputs)
+    return None
+
+
+def _expect_accumulated(subject: Subject) -> None:
+    assert subject.plain is not None
+    inputs = subject.sample(34, n=max(subject.n, 2))
+    n = max(subject.n, 2)
+    for reduction in subject.reductions:
+        adds = reduction == "sum" or subject.plain.additive == "sum"
+        whole, gradients = subject.gradients(inputs, reduction=reduction)
+        total, parts = torch.zeros_like(whole), {name: torch.zeros_like(g) for name, g in gradients.items()}
+        for rows in (torch.arange(max(1, n // 3)), torch.arange(max(1, n // 3), n)):
+            share = 1.0 if adds else len(rows) / n
+            value, found = subject.gradients(subject.take(inputs, rows), reduction=reduction)
+            total = total + share * value
+            parts = {k: parts[k].index_add(0, rows, share * found[k]) for k in parts}
+        what = f"{'sum' if adds else 'mean, weighed by their rows,'} of two micro-batches"
+        expect_same("shards_equal_whole", f"the {what}", total, whole, inputs)
+        expect_gradients("shards_equal_whole", f"from the {what}", parts, gradients, inputs)
 
 
 @check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,6 +49,8 @@ def sample(
     optional: bool = False,
     alternative: int = 0,
     samplers: Mapping[str, Sampler] | None = None,
+    classes: int | None = None,
+    given: Container[str] = (),
 ) -> Sample:
     """Draw inputs that a loss accepts.
 
@@ -63,6 +65,8 @@ def sample(
         alternative: which of several allowed shapes a tensor takes (the last one where it has fewer).
         samplers: name of a loss → function of (generator, n, dtype) for losses whose inputs no signature can tell; it
             gives a `Sample` or the tensors by name.
+        classes: the size of the letter c; None takes the customary one.
+        given: hyper-parameters that the caller gives, so that none is guessed for them.
 
     Returns:
         The sample; optional class masks leave out the last class, which then is no target.
@@ -70,9 +74,10 @@ def sample(
     if samplers and card.name in samplers:
         found = samplers[card.name](generator, n=n, dtype=dtype)
         made = found if isinstance(found, Sample) else Sample(dict(found))
-        own = {**options_for(card, _letter_sizes(card, n)), **made.options}
+        own = {**options_for(card, _letter_sizes(card, n), given), **made.options}
         return Sample({name: tensor.to(device) for name, tensor in made.tensors.items()}, own)
     sizes = _letter_sizes(card, n)
+    sizes["c"] = sizes["c"] if classes is None else classes
     fields = [item for item in card.signature.fields if optional or not item.optional]
     targets = sizes["c"] - 1 if optional and any(_is_class_mask(item) for item in fields) else sizes["c"]
     items = (card.signature.returns.dims or card.signature.fields[0].shapes[0].dims or ("",))[0]
@@ -85,14 +90,14 @@ def sample(
         bound = {letter for other in fields for s in other.shapes for letter in s.dims}
         classes = targets if "c" in bound else max(2, n // 2)
         tensors[item.name] = _draw(item, shape, full, classes, sizes, dtype, generator).to(device)
-    return Sample(tensors, options_for(card, sizes))
+    return Sample(tensors, options_for(card, sizes, given))
 
 
-def options_for(card: Card, sizes: Mapping[str, int]) -> dict[str, Any]:
-    """The hyper-parameters without a default: sizes by their names, others from their ranges."""
+def options_for(card: Card, sizes: Mapping[str, int], given: Container[str] = ()) -> dict[str, Any]:
+    """The hyper-parameters without a default that are not given: sizes by their names, others from their ranges."""
     found: dict[str, Any] = {}
     for name, default in card.signature.defaults.items():
-        if default is not REQUIRED:
+        if default is not REQUIRED or name in given:
             continue
         allowed = card.ranges.get(name)
         if name in SIZED:
@@ -123,7 +128,7 @@ def construct(card: Card, arguments: Mapping[str, Any] | None = None) -> Any:
     assert card.criterion is not None
     given = dict(arguments or {})
     known = inspect.signature(card.criterion.__init__).parameters
-    guessed = {} if arguments else options_for(card, _letter_sizes(card, 5))
+    guessed = options_for(card, _letter_sizes(card, 5), given)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return card.criterion(**{**{name: value for name, value in guessed.items() if name in known}, **given})

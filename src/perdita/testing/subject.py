@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from perdita.core.card import Card
-from perdita.core.signature import Field
-from perdita.testing.sample import Sample, Sampler, construct, sample, shape_of
+from perdita.core.signature import REQUIRED, Field
+from perdita.testing.plain import Plain
+from perdita.testing.sample import SIZES, Sample, Sampler, construct, sample, shape_of
 
 NO_GRADIENT = {"labels", "indices", "lengths", "binary", "sign"}  # domains that are no points of a continuum
 DEFAULT: Any = object()
@@ -28,13 +29,17 @@ class Subject:
         card: the loss.
         sampler: draws its inputs where the signature cannot tell them.
         arguments: of the constructor, where the loss is a class.
-        n: number of items in a sample; the battery makes it smaller to find the smallest failing input.
+        plain: the callable itself, where it is no perdita loss.
+        n, classes, digits: of a sample; the battery makes them smaller to find the smallest failing input.
     """
 
     card: Card
     sampler: Sampler | None = None
     arguments: Mapping[str, Any] | None = None
+    plain: Plain | None = None
     n: int = 5
+    classes: int | None = None
+    digits: int | None = None
 
     def sample(self, seed: int = 0, **wanted: Any) -> Sample:
         """A sample of n items; arguments as in `perdita.testing.sample`."""
@@ -44,9 +49,39 @@ class Subject:
         samplers = {self.card.name: self.sampler} if self.sampler else None
         signature = self.card.signature
         within = signature.level == "item" and signature.returns.variadic is None  # *d are an item's own pixels
-        return sample(
-            self.card, generator, samplers=samplers, **{"n": self.n, "extra": (3,) if within else (), **wanted}
-        )
+        given = {"samplers": samplers, "classes": self.classes, "given": self.arguments or ()}
+        drawn = sample(self.card, generator, **given, **{"n": self.n, "extra": (3,) if within else (), **wanted})
+        return drawn if self.digits is None else self._rounded(drawn)
+
+    def _rounded(self, drawn: Sample) -> Sample:
+        """The sample with fewer digits, where any number will do."""
+        real = {item.name for item in self.card.signature.fields if item.domain == "real"}
+        floating = {k: t for k, t in drawn.tensors.items() if k in real and t.is_floating_point()}
+        return drawn.but(**{k: t.double().round(decimals=self.digits).to(t.dtype) for k, t in floating.items()})
+
+    def smaller(self, way: str) -> Iterator[Subject]:
+        """The same loss on less, the least first: fewer ``rows``, fewer ``classes`` or fewer ``digits``."""
+        if way == "rows":
+            yield from (replace(self, n=n) for n in range(1, self.n))
+        elif way == "digits":
+            yield replace(self, digits=1)
+        elif self.sizes_itself:
+            yield from (replace(self, classes=classes) for classes in range(2, SIZES["c"]))
+
+    @property
+    def sizes_itself(self) -> bool:
+        """Whether the number of classes is that of its inputs alone."""
+        signature = self.card.signature
+        lettered = any("c" in shape.dims for item in signature.fields for shape in item.shapes)
+        sized = self.sampler or self.card.function is None or REQUIRED in signature.defaults.values()
+        return lettered and not sized
+
+    @property
+    def reductions(self) -> tuple[str, ...]:
+        """Those that turn values into one number; a plain loss has its own."""
+        if self.plain is None:
+            return ("mean", "sum", "batchmean")
+        return ("mean", "sum") if self.plain.reduces or self.card.signature.level == "item" else ("mean",)
 
     def __call__(
         self,

@@ -187,6 +187,7 @@ def _register(trait: str, noun: str, search: Search) -> None:
                 f"trait_{trait}", f"claimed not to be {trait}, but the search found no {noun.split(' ', 1)[1]}"
             )
 
+    run.__doc__ = f"The card's word on {trait} stands up to a search for {noun}."
     CHECKS[f"trait_{trait}"] = Check(f"trait_{trait}", run, (_claims(trait),), shrinks=False)
 
 

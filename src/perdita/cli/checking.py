@@ -1,0 +1,121 @@
+"""``perdita check``: a loss, or the log of a training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import perdita
+from perdita.cli.output import Json, open_console, print_json, print_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from perdita.testing.doctor import Diagnosis
+
+FORMS = "multiclass, regression, binary, probabilities, vectors, soft, multilabel, sign, counts, log_probs or triplet"
+
+
+def check(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A loss of perdita, or module:name of any function, module or class, as torch.nn:MSELoss."),
+    ] = None,
+    checks: Annotated[str | None, typer.Option(help="Only these, with commas.")] = None,
+    task: Annotated[str | None, typer.Option(help=f"What a loss that is not perdita's takes: {FORMS}.")] = None,
+    arguments: Annotated[
+        str | None, typer.Option(help="Of a class's constructor, as JSON: '{\"classes\": 4}'.")
+    ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="module:function of (generator, n, dtype) that draws the loss's tensors.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the outcome as JUnit XML too.")] = None,
+    training: Annotated[Path | None, typer.Option(help="Check a training's log, a CSV file, and no loss.")] = None,
+    step: Annotated[str | None, typer.Option(help="The log's column of steps.")] = None,
+    columns: Annotated[str | None, typer.Option(help="The log's columns to look at, with commas.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Examine a loss, or a training's log; the exit code is 1 where something is wrong."""
+    from perdita.core.errors import InputError
+
+    if (name is None) == (training is None):
+        raise InputError("give a loss, or --training with the log of a training")
+    if training is not None:
+        raise typer.Exit(_check_log(training, step, columns.split(",") if columns else None, as_json))
+    from perdita.testing.doctor import diagnose, locate, to_junit
+
+    loss: Any = locate(str(name)) if ":" in str(name) else perdita.card(str(name))
+    found = diagnose(
+        loss,
+        checks.split(",") if checks else None,
+        task=task,
+        sampler=locate(sampler) if sampler else None,
+        arguments=_arguments(arguments),
+    )
+    if junit is not None:
+        junit.write_text(to_junit(found), encoding="utf-8")
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _show(found, open_console())
+    raise typer.Exit(1 if found.failures else 0)
+
+
+def _arguments(text: str | None) -> dict[str, Any] | None:
+    from perdita.core.errors import InputError
+
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"arguments must be JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"arguments must be a JSON object, not {text}")
+    return found
+
+
+def _show(found: Diagnosis, console: Console) -> None:
+    console.print(found.loss, style="bold", markup=False, highlight=False)
+    kind = f"no perdita loss; taken as {found.task}" if found.plain else found.task
+    console.print(f"{kind}: {found.takes}", markup=False, highlight=False)
+    rows = [{"check": one.check, "verdict": one.verdict, "why": one.message or one.asks} for one in found.findings]
+    print_table(console, rows, {"check": "check", "verdict": "verdict", "why": "why, or what holds"})
+    for one in found.failures:
+        console.print(f"{one.check} fails", style="bold", markup=False, highlight=False)
+        parts = {"seen": one.message, "input": one.input, "do": one.advice}
+        for head, text in parts.items():
+            if text:
+                console.print(f"  {head}: {text}", markup=False, highlight=False, soft_wrap=True)
+    if found.traits:
+        source = "traits that a search did not refute" if found.plain else "traits on the card"
+        said = ", ".join(trait.replace("_", " ") for trait, value in found.traits.items() if value is True)
+        console.print(f"{source}: {said or 'none'}", markup=False, highlight=False)
+    if (price := found.price) is not None:
+        beside = f"cross-entropy {price.peer_seconds * 1e3:.3g} ms, {price.peer_kept_bytes / 1024:.4g} KiB"
+        console.print(
+            f"{price.rows} rows of {price.numbers // price.rows}: {price.seconds * 1e3:.3g} ms forward and backward, "
+            f"{price.kept_bytes / 1024:.4g} KiB kept between; {beside}",
+            markup=False, highlight=False,
+        )  # fmt: skip
+    idle = sum(one.verdict == "not applicable" for one in found.findings)
+    failed = len(found.failures)
+    console.print(f"{len(found.findings)} checks, {failed} failed, {idle} not applicable", highlight=False)
+
+
+def _check_log(path: Path, step: str | None, columns: list[str] | None, as_json: bool) -> int:
+    """Print what is wrong with a training; gives the exit code."""
+    from perdita.judge.training_log import examine, read_log
+
+    found = examine(read_log(path, step), columns)
+    if as_json:
+        print_json([vars(one) for one in found])
+    elif found:
+        rows = [{"what": one.kind, "column": one.column, "sentence": one.sentence} for one in found]
+        print_table(open_console(), rows, {"what": "what", "column": "column", "sentence": "where and how much"})
+    else:
+        open_console().print(f"nothing found in {path}", markup=False, highlight=False)
+    return 1 if found else 0

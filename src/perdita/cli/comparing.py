@@ -1,0 +1,56 @@
+"""``perdita compare``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perdita.cli.output import Json, open_console, print_json
+
+
+def compare(
+    source: Annotated[str, typer.Argument(help="digits, wine, …, a CSV, Parquet or NPZ file, or a folder of images.")],
+    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="multiclass, binary, ordinal or regression; inferred if not given.")
+    ] = None,
+    losses: Annotated[
+        str | None, typer.Option(help="Names and patterns, as focal,poly*; all; or a YAML/JSON file.")
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(help="Loss that the others are compared with.")] = None,
+    seeds: Annotated[int, typer.Option(help="Repetitions, each with its own split and initial weights.")] = 10,
+    folds: Annotated[int, typer.Option(help="Cross-validation folds; 0 draws a hold-out split for each seed.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training part.")] = None,
+    model: Annotated[str, typer.Option(help="mlp, cnn, gru, or module:factory.")] = "mlp",
+    stress: Annotated[
+        str, typer.Option(help="Conditions, as clean,noise=0.3,imbalance=50,outliers=0.1,few=10.")
+    ] = "clean",
+    tune: Annotated[int, typer.Option(help="Configurations that each loss may try first.")] = 0,
+    metric: Annotated[str | None, typer.Option(help="Primary metric.")] = None,
+    test: Annotated[str, typer.Option(help="Of the paired differences: t (corrected), wilcoxon or permutation.")] = "t",
+    batch_size: Annotated[int | None, typer.Option(help="Rows in a batch.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The same for every loss.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume/--fresh", help="Take what an earlier run has finished.")] = True,
+    out: Annotated[Path | None, typer.Option(help="Folder of the report and tables.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train every loss on your data under the same conditions, and say which can be told apart."""
+    from perdita.compare.run import compare as run
+    from perdita.compare.terminal import progress, show
+
+    console = open_console()
+    comparison = run(
+        model, source, losses, target=target, task=task, baseline=baseline, seeds=seeds, folds=folds, epochs=epochs,
+        batch_size=batch_size, learning_rate=learning_rate, stress=stress, tune=tune, metric=metric, test=test,
+        workers=workers, resume=resume, out=out, progress=None if as_json else progress,
+        command=shlex.join(["perdita", *sys.argv[1:]]),
+    )  # fmt: skip
+    if as_json:
+        print_json(comparison.to_json())
+    else:
+        show(comparison, console)

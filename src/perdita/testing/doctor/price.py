@@ -1,0 +1,94 @@
+"""What a loss costs beside cross-entropy: time of a step, and memory kept from forward to backward."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from perdita.testing.subject import Subject
+
+REPEATS = 9  # the median counts
+ROWS, ROWS_OF_SETS, CLASSES, FEW = 1024, 128, 256, 5
+
+
+@dataclass(frozen=True)
+class Price:
+    """Figures of one forward and backward pass in float32 on the CPU, and the same of cross-entropy.
+
+    Args:
+        rows, numbers: of the prediction; cross-entropy gets logits with as many of both.
+        seconds, kept_bytes: of the loss; memory is what autograd keeps for the backward pass beside the inputs.
+        peer_seconds, peer_kept_bytes: of torch.nn.functional.cross_entropy.
+        growth: the power of the number of rows with which the memory grows; None where none is kept.
+    """
+
+    rows: int
+    numbers: int
+    seconds: float
+    kept_bytes: int
+    peer_seconds: float
+    peer_kept_bytes: int
+    growth: float | None
+
+
+def price(subject: Subject) -> Price:
+    """Measure a loss on a batch of a usual size: 1024 rows of 256 classes, fewer rows for a loss over sets."""
+    n = ROWS if subject.card.rowwise else ROWS_OF_SETS
+    large = replace(subject, n=n, classes=CLASSES if subject.sizes_itself else None)
+    step, inputs = _step(large)
+    half, halves = _step(replace(large, n=n // 2))
+    first = inputs[0]
+    logits = torch.randn(n, max(first.numel() // n, 2), generator=torch.Generator().manual_seed(0))
+    target = torch.arange(n) % logits.shape[1]
+
+    def peer() -> None:
+        leaf = logits.clone().requires_grad_()
+        torch.autograd.grad(F.cross_entropy(leaf, target), leaf)
+
+    kept, fewer = kept_bytes(step, inputs), kept_bytes(half, halves)
+    return Price(
+        rows=n,
+        numbers=first.numel(),
+        seconds=seconds(step),
+        kept_bytes=kept,
+        peer_seconds=seconds(peer),
+        peer_kept_bytes=kept_bytes(peer, [logits, target]),
+        growth=round(math.log2(kept / fewer), 2) if kept and fewer else None,
+    )
+
+
+def _step(subject: Subject) -> tuple[Callable[[], object], list[Tensor]]:
+    few = subject.sample(0, n=FEW, dtype=torch.float32)  # rows again and again: their labels are sure to be valid
+    inputs = subject.take(few, torch.arange(subject.n) % FEW)
+    return lambda: subject.gradients(inputs), list(inputs.tensors.values())
+
+
+def seconds(step: Callable[[], object]) -> float:
+    """The median time of a call, after one to warm up."""
+    step()
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[REPEATS // 2]
+
+
+def kept_bytes(step: Callable[[], object], inputs: list[Tensor]) -> int:
+    """Bytes of the storages that autograd keeps in a call, each counted once, the inputs not at all."""
+    kept: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    own = {tensor.untyped_storage().data_ptr() for tensor in inputs}
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        step()
+    return sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in own)

@@ -1,0 +1,64 @@
+"""``perdita choose``: options or questions lead to a shortlist, its reasons, and the command that settles it."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+
+def test_options_and_no_questions_without_a_terminal(run):
+    table, as_json, other, every = run.each(
+        ["choose", "--task", "multiclass", "--noise", "--limit", "3"],
+        ["choose", "--task", "multiclass", "--noise", "--limit", "3", "--json"],
+        ["choose", "--task", "embedding", "--memory"],
+        ["choose", "--no-imbalance", "--json"],
+    )
+    for code, _, err in (table, as_json, other, every):
+        assert (code, err) == (0, "")
+    found = json.loads(as_json[1])
+    assert found["answers"] == {
+        "task": "multiclass", "imbalance": None, "noise": True, "calibrated": None, "memory": None,
+    }  # fmt: skip
+    assert len(found["losses"]) == 3
+    for row in found["losses"]:
+        assert row["name"] in table[1]
+        assert row["answers"] == ["noise"]
+        assert row["for"]
+    assert f"settle it: {found['compare']}" in table[1]
+    words = shlex.split(found["compare"])
+    assert set(words[words.index("--losses") + 1].split(",")) == {
+        "cross_entropy", *(row["name"] for row in found["losses"]),
+    }  # fmt: skip
+    assert "no data of this task" in other[1]
+    assert json.loads(every[1])["answers"]["imbalance"] is False
+
+
+def test_bad_input_is_one_line_and_exit_code_2(run):
+    code, out, err = run("choose", "--task", "multclass")
+    assert (code, out) == (2, "")
+    assert "no loss has the task 'multclass'; did you mean 'multiclass'" in err
+
+
+def test_the_command_can_be_run(run):
+    """What it says to run is a comparison that starts and ends."""
+    _, out, _ = run("choose", "--task", "regression", "--noise", "--limit", "2", "--json")
+    words = shlex.split(json.loads(out)["compare"].replace("DATA", "diabetes"))[1:]
+    code, _, err = run(*words, "--seeds", "2", "--epochs", "1", "--workers", "1", "--json", "--out", "found")
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
+def test_a_terminal_is_asked():
+    command = f"{sys.executable} -m perdita choose --task multiclass"
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"], input=b"n\nperhaps\ny\n\n\n", capture_output=True, timeout=120
+    )
+    said = done.stdout.decode()
+    assert done.returncode == 0
+    assert said.count("Are some labels wrong") == 2  # "perhaps" is no answer
+    assert "What is predicted" not in said
+    assert "--task multiclass --losses cross_entropy," in said.replace("\r\n", "\n")
+    assert "wrong labels" in said
