@@ -6,10 +6,12 @@ import pytest
 import torch
 
 import perdita
-from perdita.kernels import cross_entropy, cut_cross_entropy, fused_linear
+from perdita.kernels import cross_entropy, cut_cross_entropy, fused_linear, fused_rows
 
 
-@pytest.mark.parametrize("function", [cross_entropy, cut_cross_entropy, fused_linear], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "function", [cross_entropy, cut_cross_entropy, fused_linear, fused_rows], ids=lambda each: each.__name__
+)
 def test_examples_run(function):
     (test,) = doctest.DocTestFinder(recurse=False).find(
         function, function.__name__, globs={"torch": torch, "perdita": perdita}

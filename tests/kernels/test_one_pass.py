@@ -11,6 +11,7 @@ from torch import Tensor
 import perdita
 from perdita.compare.train.memory import peak_bytes
 from perdita.kernels import cross_entropy
+from perdita.kernels.one_pass import softmax_into
 
 ROWS, CLASSES = 9, 7
 TARGET = torch.tensor([0, 6, 3, -100, 2, 2, 5, 1, 4])
@@ -73,3 +74,11 @@ def test_labels_outside_are_refused() -> None:
         cross_entropy(logits(), TARGET + 1)
     with pytest.raises(perdita.InputError, match="label_smoothing"):
         cross_entropy(logits(), TARGET, label_smoothing=2.0)
+
+
+@pytest.mark.parametrize("classes", [3, 40])  # fewer, and more, than PyTorch's softmax is fast for
+def test_softmax_into(classes: int) -> None:
+    drawn = torch.randn(5, classes, dtype=torch.float64) * torch.tensor([1, 1e-3, 1e2, 1e4, 0.0]).double().unsqueeze(1)
+    out = torch.empty_like(drawn)
+    torch.testing.assert_close(softmax_into(out, drawn), drawn.logsumexp(1))
+    torch.testing.assert_close(out, drawn.softmax(1))

@@ -190,7 +190,9 @@ def store_results(results: Sequence[Result], path: Path = RESULTS) -> Path:
     records = stored_results(path) | {result.claim.slug: result.record() for result in results}
     text = json.dumps([records[slug] for slug in sorted(records)], indent=1, ensure_ascii=False, allow_nan=False)
     try:
-        path.write_text(text + "\n", "utf-8")
+        whole = path.with_suffix(".new")
+        whole.write_text(text + "\n", "utf-8")
+        whole.replace(path)  # a reader sees the old results or the new ones, never half of a file
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
     return path

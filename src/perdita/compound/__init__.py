@@ -1,12 +1,14 @@
 """Losses made of losses: sums, weights that learn, balances, schedules and random ensembles."""
 
 from perdita.compound.balance import BalanceRecorder
+from perdita.compound.balancing import Balanced, GradientBalancer
 from perdita.compound.config import build
 from perdita.compound.gradients import gramian, loss_gradients
 from perdita.compound.objective import Compound, Scored, StepRecord
 from perdita.compound.random_loss import EnsLoss
 from perdita.compound.schedules import Cosine, Stepwise, WarmUp
 from perdita.compound.terms import Term
+from perdita.compound.two_momenta import TwoMomentaAdamW, TwoMomentaSGD
 from perdita.compound.weighting import (
     FAMO,
     DynamicWeightAverage,
@@ -24,8 +26,8 @@ from perdita.compound.weighting import (
 )
 
 __all__ = [
-    "FAMO", "BalanceRecorder", "Compound", "Cosine", "DynamicWeightAverage", "EnsLoss", "EqualWeighting",
-    "GeometricLoss", "GradNorm", "IGBv1", "IGBv2", "RandomLossWeighting", "ReLoBRaLo", "Scored", "SoftAdapt",
-    "StepRecord", "Stepwise", "Term", "UncertaintyWeighting", "WarmUp", "Weighted", "Weighting", "build", "gramian",
-    "loss_gradients",
+    "BalanceRecorder", "Balanced", "Compound", "Cosine", "DynamicWeightAverage", "EnsLoss", "EqualWeighting",
+    "FAMO", "GeometricLoss", "GradNorm", "GradientBalancer", "IGBv1", "IGBv2", "RandomLossWeighting", "ReLoBRaLo",
+    "Scored", "SoftAdapt", "StepRecord", "Stepwise", "Term", "TwoMomentaAdamW", "TwoMomentaSGD",
+    "UncertaintyWeighting", "WarmUp", "Weighted", "Weighting", "build", "gramian", "loss_gradients",
 ]  # fmt: skip

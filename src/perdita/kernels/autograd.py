@@ -141,9 +141,10 @@ class Pullback(Function):
 
 
 def _run_scaled(plan: Plan, scale: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor | None, list[Tensor]]:
-    """`run`, where half precision sees scales near one: 1/n of a long batch would underflow in float16."""
-    if not any(tensor.dtype in HALF for tensor in tensors):
-        return run(plan, scale, tensors)
+    """`run`, where float16 sees scales near one: 1/n of a long batch would underflow."""
+    if not any(tensor.dtype is torch.float16 for tensor in tensors):
+        values, beside, gradients = run(plan, scale, tensors)
+        return values, beside, _stored(plan, gradients, tensors)
     largest = scale.abs().amax()
     largest = torch.where(largest == 0, 1.0, largest)
     values, beside, gradients = run(plan, scale / largest, tensors)

@@ -25,12 +25,12 @@ Run = Callable[["Plan", Tensor, Sequence[Tensor]], tuple[Tensor, Tensor | None, 
 class Plan:
     """What stays fixed while a fused loss runs.
 
-    The tensors come flat: hidden, weight and, where it has one, bias of each head; then the tensors with a row for each
-    example; then those that all rows share.
+    The tensors come flat: hidden, weight and, where it has one, bias of each head, or its logits alone; then the
+    tensors with a row for each example; then those that all rows share.
     """
 
     evaluate: Evaluate  # (logits, row tensors, shared tensors) of a block → values, and what is beside them
-    biases: tuple[bool, ...]  # for each head, whether it has a bias
+    heads: tuple[int, ...]  # how many tensors each head has: 1 (the logits), 2, or 3 with a bias
     rows: int  # how many row tensors
     wanted: tuple[bool, ...]  # which of the flat tensors get a gradient
     block_rows: int
@@ -42,9 +42,9 @@ class Plan:
     def places(self) -> tuple[list[list[int]], list[int], list[int]]:
         """Positions of the flat tensors: of each head, of the row tensors, of the shared ones."""
         heads, at = [], 0
-        for has_bias in self.biases:
-            heads.append(list(range(at, at + 2 + has_bias)))
-            at += 2 + has_bias
+        for count in self.heads:
+            heads.append(list(range(at, at + count)))
+            at += count
         return heads, list(range(at, at + self.rows)), list(range(at + self.rows, len(self.wanted)))
 
     def by_row(self) -> tuple[bool, ...]:
@@ -67,13 +67,13 @@ def run_blocks(plan: Plan, scale: Tensor, tensors: Sequence[Tensor]) -> tuple[Te
     heads, rows, shared = plan.places()
     by_row = plan.by_row()
     values, beside = [], []
-    parts: list[Any] = [[] if row else None for row in by_row]  # blocks of rows to join, or the sum so far
+    parts: list[Any] = [_Joined(plan, tensor) if row else None for tensor, row in zip(tensors, by_row, strict=True)]
     for start in range(0, scale.shape[0], plan.block_rows):
         block = [
             tensor[start : start + plan.block_rows] if row else tensor
             for tensor, row in zip(tensors, by_row, strict=True)
         ]
-        logits = [F.linear(*(block[index] for index in head)) for head in heads]  # (block, v) each
+        logits = [linear(*(block[index] for index in head)) for head in heads]  # (block, v) each
         own = [*logits, *(block[index] for index in (*rows, *shared))]
         differentiated = [any(plan.wanted[index] for index in head) for head in heads]
         differentiated += [plan.wanted[index] for index in (*rows, *shared)]
@@ -92,9 +92,7 @@ def run_blocks(plan: Plan, scale: Tensor, tensors: Sequence[Tensor]) -> tuple[Te
             elif slope is not None:
                 parts[index] = _plus(plan, parts[index], slope.to(plan.sum_dtype(slope)))
     gradients = [
-        torch.cat(part).to(tensor.dtype) if row else part
-        for part, tensor, row, wanted in zip(parts, tensors, by_row, plan.wanted, strict=True)
-        if wanted
+        part.whole() if row else part for part, row, wanted in zip(parts, by_row, plan.wanted, strict=True) if wanted
     ]
     return torch.cat(values), torch.cat(beside) if plan.extra else None, gradients
 
@@ -109,7 +107,7 @@ def _slopes(
         own = list(tensors)
         for index, variable in zip(chosen, variables, strict=True):
             own[index] = variable
-        heads = len(plan.biases)
+        heads = len(plan.heads)
         return plan.evaluate(own[:heads], own[heads : heads + plan.rows], own[heads + plan.rows :])
 
     def total(*variables: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -143,6 +141,9 @@ def _own_graph(
 
 def _through_linear(plan: Plan, head: list[int], block: list[Tensor], slope: Tensor, parts: list[Any]) -> None:
     """Multiply a block's logit gradient into the gradients of the head's hidden, weight and bias."""
+    if len(head) == 1:
+        parts[head[0]].append(slope)
+        return
     hidden, weight = block[head[0]], block[head[1]]
     if plan.wanted[head[0]]:
         parts[head[0]].append(slope @ weight)
@@ -154,6 +155,30 @@ def _through_linear(plan: Plan, head: list[int], block: list[Tensor], slope: Ten
             parts[head[1]] = _plus(plan, so_far, (slope.mT @ hidden).to(dtype))
     if len(head) == 3 and plan.wanted[head[2]]:
         parts[head[2]] = _plus(plan, parts[head[2]], slope.sum(0, dtype=plan.sum_dtype(slope)))
+
+
+class _Joined:
+    """Blocks of rows one below the other: written where they belong in plain eager mode, else joined in the end."""
+
+    def __init__(self, plan: Plan, tensor: Tensor) -> None:
+        self.tensor, self.in_place, self.parts, self.rows = tensor, plan.in_place, [], 0
+
+    def append(self, part: Tensor) -> None:
+        if not self.in_place or part.shape[0] == self.tensor.shape[0]:
+            self.parts.append(part.to(self.tensor.dtype))
+            return
+        if not self.parts:
+            self.parts.append(torch.empty_like(self.tensor, memory_format=torch.contiguous_format))
+        self.parts[0][self.rows : self.rows + part.shape[0]] = part
+        self.rows += part.shape[0]
+
+    def whole(self) -> Tensor:
+        return self.parts[0] if len(self.parts) == 1 else torch.cat(self.parts)
+
+
+def linear(hidden: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+    """Logits of a head's tensors; they are the logits themselves where they come alone."""
+    return hidden if weight is None else F.linear(hidden, weight, bias)
 
 
 def _plus(plan: Plan, so_far: Tensor | None, part: Tensor) -> Tensor:
@@ -219,7 +244,7 @@ def _along(
         own = list(block)
         for index, variable in zip(chosen, variables, strict=True):
             own[index] = variable
-        logits = [F.linear(*(own[index] for index in head)) for head in heads]
+        logits = [linear(*(own[index] for index in head)) for head in heads]
         values, _ = plan.evaluate(logits, [own[index] for index in rows], [own[index] for index in shared])
         return (scale * values).sum()
 

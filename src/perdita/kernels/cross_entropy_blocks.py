@@ -34,7 +34,7 @@ class CrossEntropyBlocks:
     ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
         """Values, log-sum-exps where the plan has them beside, gradients of hidden, weight and bias where wanted."""
         hidden, weight = tensors[:2]
-        bias = tensors[2] if plan.biases[0] else None
+        bias = tensors[2] if plan.heads[0] == 3 else None
         target = tensors[-1].long().unsqueeze(1)  # (n, 1)
         rows, classes = hidden.shape[0], weight.shape[0]
         size = min(plan.block_rows, rows)

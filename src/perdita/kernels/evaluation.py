@@ -4,22 +4,71 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from perdita.core.criterion import Criterion
+from perdita.core.domains import check_finite
+from perdita.core.errors import InputError
 from perdita.core.numerics import widen
+from perdita.core.reduction import check_reduction
 from perdita.kernels.autograd import Total, Values
-from perdita.kernels.blocked import Plan
+from perdita.kernels.blocked import Plan, linear
 from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
-from perdita.kernels.inputs import Rows
+from perdita.kernels.inputs import MASK, Rows, prepare
+from perdita.kernels.row_loss import Head, row_loss
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+IMPLEMENTATIONS = ("auto", "blocked", "reference")
+
+
+def fuse(
+    loss: str | Criterion | Callable[..., Tensor],
+    head: Head,
+    target: Tensor | Head | None,
+    options: Mapping[str, Any],
+    *,
+    shift: int,
+    weight: Tensor | None,
+    mask: Tensor | None,
+    ignore_index: int | str | None,
+    reduction: str | None,
+    normalizer: float | Tensor | None,
+    z_penalty: float,
+    return_lse: bool,
+    accumulate: torch.dtype | None,
+    impl: str,
+    block_rows: Callable[[Rows], int],
+    hand_written: Callable[[Rows, float], CrossEntropyBlocks | None],
+) -> Any:
+    """A row-wise loss of a head: resolve, check, evaluate, reduce; the public functions say what they are given."""
+    if impl not in IMPLEMENTATIONS:
+        raise InputError(f"impl must be one of {IMPLEMENTATIONS}, not {impl!r}")
+    rowwise, fields = row_loss(loss, dict(options))
+    reduction = rowwise.reduction if reduction is None else reduction
+    check_reduction(reduction, normalizer)
+    ignored = rowwise.ignore_index if ignore_index == "default" else ignore_index
+    second = rowwise.card.signature.fields[1].name
+    if target is not None and second in fields:
+        raise InputError(f"{rowwise.card.name} got {second} twice")
+    given = {**rowwise.held, **fields, **({} if target is None else {second: target})}
+    rows = prepare(rowwise, head, given, shift=shift, weight=weight, mask=mask, ignore_index=ignored)  # type: ignore[arg-type]
+    with torch.autocast(head.hidden.device.type, enabled=False):
+        if impl == "reference" or rows.count == 0:
+            value, lse = reference(rows, reduction, normalizer, z_penalty, return_lse)
+        else:
+            written = hand_written(rows, z_penalty) if impl == "auto" else None
+            size = block_rows(rows)
+            value, lse = blocked(rows, reduction, normalizer, z_penalty, return_lse, size, accumulate, written)
+    if rows.looked:
+        _check_finite(rows, value)
+    return (value, lse) if return_lse else value
 
 
 def reference(
@@ -27,7 +76,7 @@ def reference(
 ) -> tuple[Tensor, Tensor | None]:
     """The definition: all logits at once, the loss, the contract's reduction."""
     filled = rows.filled()
-    logits = [F.linear(head.hidden, head.weight, head.bias) for head in filled.heads.values()]
+    logits = [linear(*head[:3]) for head in filled.heads.values()]
     shared = [*filled.shared.values(), *filled.loss.parameters.values()]
     values, lse, counts = _evaluate(filled, z_penalty, with_lse, logits, list(filled.by_row.values()), shared)
     return rows.reduced(values, counts, reduction, normalizer), None if lse is None else rows.unreduced(lse)
@@ -42,9 +91,11 @@ def _evaluate(
     shared: Sequence[Tensor],
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Values, log-sum-exps and counts out of logits, row tensors and shared tensors in the order of `Rows.tensors`."""
-    capped = [cap_logits(part, head.softcap) for part, head in zip(logits, rows.heads.values(), strict=True)]
     names = [*rows.heads, *rows.by_row, *rows.shared]
-    fields = dict(zip(names, [*capped, *own, *shared[: len(rows.shared)]], strict=True))
+    fields = dict(zip(names, [*logits, *own, *shared[: len(rows.shared)]], strict=True))
+    if (mask := fields.pop(MASK, None)) is not None:
+        fields = rows.fill(fields, mask)
+    fields |= {name: cap_logits(fields[name], head.softcap) for name, head in rows.heads.items()}
     learned = dict(zip(rows.loss.parameters, shared[len(rows.shared) :], strict=True))
     return rows.loss.values(fields, learned, z_penalty, with_lse)
 
@@ -73,7 +124,7 @@ def blocked(
     counted = written is None and _has_counts(kept, evaluate)
     plan = Plan(
         lambda *parts: _pair(*evaluate(with_lse and not counted, *parts)),
-        tuple(head.bias is not None for head in kept.heads.values()),
+        tuple(sum(part is not None for part in head[:3]) for head in kept.heads.values()),
         len(kept.by_row),
         tuple(wants_gradient(tensor) for tensor in tensors),
         block_rows,
@@ -117,7 +168,7 @@ def _columns(values: Tensor, lse: Tensor | None, counts: Tensor | None) -> Tenso
 
 def _has_counts(rows: Rows, evaluate: Callable[..., Any]) -> bool:
     """Whether the loss gives counts: seen on one row of zeros."""
-    logits = [head.weight.new_zeros(1, head.weight.shape[0]) for head in rows.heads.values()]
+    logits = [head.hidden.new_zeros(1, head.classes) for head in rows.heads.values()]
     with torch.no_grad():
         own = [tensor[:1] for tensor in rows.by_row.values()]
         return evaluate(False, logits, own, [*rows.shared.values(), *rows.loss.parameters.values()])[2] is not None
@@ -141,6 +192,17 @@ def _scale(
     if normalizer is None:
         total = torch.where(total == 0, 1.0, total)
     return own / total, items
+
+
+def _check_finite(rows: Rows, value: Tensor) -> None:
+    """Name the row of a NaN or infinity among those that count."""
+    if math.isfinite(value.sum().item()):
+        return
+    for field, head in rows.filled().heads.items():
+        names = (field,) if head.weight is None else ("hidden", "weight", "bias")
+        for name, tensor in zip(names, head[:3], strict=False):
+            if tensor is not None:
+                check_finite(name, tensor)
 
 
 def wants_gradient(tensor: Tensor) -> bool:

@@ -26,6 +26,14 @@ def sum_over(tensor: Tensor, group: dist.ProcessGroup | None) -> Tensor:
     return total
 
 
+def sizes_over(size: int, device: torch.device, group: dist.ProcessGroup) -> list[int]:
+    """The number that each rank brings, in the order of the ranks."""
+    own = torch.tensor([size], device=device)
+    every = [torch.zeros_like(own) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(every, own, group=group)
+    return [int(other) for other in every]
+
+
 def gather_rows(
     rows: Float[Tensor, "n d"], label: Int[Tensor, "n"] | None, mask: Bool[Tensor, "n"] | None, group: dist.ProcessGroup
 ) -> tuple[int, Float[Tensor, "m d"], Int[Tensor, "m"] | None, Bool[Tensor, "m"] | None]:
@@ -37,11 +45,8 @@ def gather_rows(
     Returns:
         The place of this rank's first row; the rows, labels and mask of all ranks (padding is masked).
     """
-    rank, world = rank_of(group)
-    sizes = torch.tensor([len(rows)], device=rows.device)
-    every = [torch.zeros_like(sizes) for _ in range(world)]
-    dist.all_gather(every, sizes, group=group)
-    lengths = [int(size) for size in every]
+    rank, _ = rank_of(group)
+    lengths = sizes_over(len(rows), rows.device, group)
     longest = max(lengths)
     gathered = _Gather.apply(_pad(rows, longest), group)  # type: ignore[no-untyped-call]
     labels = None if label is None else _gathered(_pad(label, longest), group)

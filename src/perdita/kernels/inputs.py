@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
 
+MASK = "mask"  # stands among the row tensors where each block fills what it leaves out
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Everything with one row for each example, flattened to (n, …), and what all rows share."""
@@ -48,14 +51,17 @@ class Rows:
         """Without the rows that the mask leaves out, and the indices of those that stay.
 
         Where shapes may not depend on data (compiled code, transforms, accelerators) the rows stay, filled with
-        harmless numbers, and their scale is zero.
+        harmless numbers, and their scale is zero. Logits stay as well, and are filled block by block: a copy of them
+        would be as large as they are.
         """
         if self.mask is None:
             return self, None
+        if self.looked and bool(self.mask.all()):
+            return replace(self, mask=None), None
+        if any(head.weight is None for head in self.heads.values()):
+            return replace(self, by_row={**self.by_row, MASK: self.mask}), None
         if not self.looked:
             return self.filled(), None
-        if bool(self.mask.all()):
-            return replace(self, mask=None), None
         index = self.mask.nonzero().squeeze(1)
         rows = {name: tensor[index] for name, tensor in self.by_row.items()}
         heads = {name: head._replace(hidden=head.hidden[index]) for name, head in self.heads.items()}
@@ -66,15 +72,22 @@ class Rows:
         """With harmless numbers where the mask says False, so that a NaN there reaches neither value nor gradient."""
         if self.mask is None:
             return self
-        column = self.mask.unsqueeze(1)
-        heads = {name: head._replace(hidden=torch.where(column, head.hidden, 0.0)) for name, head in self.heads.items()}
+        hidden = self.fill({name: head.hidden for name, head in self.heads.items()}, self.mask)
+        heads = {name: head._replace(hidden=hidden[name]) for name, head in self.heads.items()}
+        return replace(self, heads=heads, by_row=self.fill(self.by_row, self.mask))
+
+    def fill(self, fields: Mapping[str, Tensor], mask: Bool[Tensor, "n"]) -> dict[str, Tensor]:
+        """Fields with a row for each example, with harmless numbers where the mask says False; others as they are."""
         domains = {item.name: item.domain for item in self.loss.card.signature.fields}
-        rows = {}
-        for name, tensor in self.by_row.items():
-            fill = DOMAINS[domains[name]].fill if tensor.is_floating_point() else 0
-            aligned = self.mask.view(-1, *(1,) * (tensor.ndim - 1))
-            rows[name] = tensor & aligned if tensor.dtype is torch.bool else torch.where(aligned, tensor, fill)
-        return replace(self, heads=heads, by_row=rows)
+        filled = dict(fields)
+        for name in [*self.heads, *self.by_row]:
+            tensor = fields.get(name)
+            if tensor is None:
+                continue
+            fill = DOMAINS[domains[name]].fill if tensor.is_floating_point() and name not in self.heads else 0
+            aligned = mask.view(-1, *(1,) * (tensor.ndim - 1))
+            filled[name] = tensor & aligned if tensor.dtype is torch.bool else torch.where(aligned, tensor, fill)
+        return filled
 
     def spread(self, index: Tensor | None, values: Tensor) -> Tensor:
         """Values of the kept rows at their places among all rows, zeros elsewhere."""
@@ -105,21 +118,27 @@ def prepare(
     weight: Tensor | None,
     mask: Tensor | None,
     ignore_index: int | None,
+    classes: int | None = None,
 ) -> Rows:
     """Check everything that comes in, cut it for the shift, and flatten the leading dimensions.
+
+    ``classes`` is how many there are, where the head gives the logits of some of them alone.
 
     Raises:
         InputError: shapes, dtypes or values that do not fit.
     """
     first, *others = loss.card.signature.fields
-    check_head("hidden", "weight", head)
+    if head.weight is None:
+        check_logits(first.name, head)
+    else:
+        check_head("hidden", "weight", head)
     full = tuple(head.hidden.shape[:-1])
     leading = (*full[:-1], max(full[-1] - shift, 0))
     heads = {first.name: _flat_head(head, leading)}
     by_row: dict[str, Tensor] = {}
     shared: dict[str, Tensor] = {}
     sizes: Sizes = {}
-    first.bind(_like_logits(heads[first.name]), sizes)
+    first.bind(_like_logits(heads[first.name], classes), sizes)
     for item in others:
         value = fields.get(item.name)
         if value is None:
@@ -135,7 +154,7 @@ def prepare(
             item.bind(value, sizes)
             shared[item.name] = value
     given = {**by_row, **shared}
-    every = {name: part for name, own in heads.items() for part in (own.hidden, own.weight)}
+    every = {(name, part): own[part] for name, own in heads.items() for part in (0, 1) if own[part] is not None}
     looked = may_look({**every, **given})
     if looked:
         for item in others:
@@ -154,6 +173,21 @@ def prepare(
     elif ignore_index is not None and ignore_index != loss.card.ignore_index:
         raise InputError(f"{loss.card.name}: ignore_index speaks of an integer target, one for each row; pass mask")
     return Rows(loss, heads, by_row, shared, leading, own_weight, keep, is_plain(), looked)
+
+
+def check_logits(name: str, head: Head) -> None:
+    """Raise `InputError` unless hidden holds logits (*n, c)."""
+    logits, softcap = head.hidden, head.softcap
+    if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim < 2:
+        came = f"{logits.dtype} of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise InputError(f"{name} must be a floating tensor of shape (*n, c), but came as {came}")
+    check_softcap(softcap)
+
+
+def check_softcap(softcap: float | None) -> None:
+    """Raise `InputError` for a bound that bounds nothing."""
+    if softcap is not None and not softcap > 0:
+        raise InputError(f"softcap must be a number above 0, not {softcap!r}")
 
 
 def is_plain() -> bool:
@@ -186,8 +220,7 @@ def check_head(hidden_name: str, weight_name: str, head: Head) -> None:
     devices = {str(tensor.device) for tensor in (hidden, weight, bias) if tensor is not None}
     if len(devices) > 1:
         raise InputError(f"{hidden_name}, {weight_name} and bias must be on one device, but are on {sorted(devices)}")
-    if head.softcap is not None and not head.softcap > 0:
-        raise InputError(f"softcap must be a number above 0, not {head.softcap!r}")
+    check_softcap(head.softcap)
 
 
 def _flat_head(head: Head, leading: tuple[int, ...]) -> Head:
@@ -197,7 +230,7 @@ def _flat_head(head: Head, leading: tuple[int, ...]) -> Head:
         hidden = hidden.narrow(-2, 0, leading[-1])
     hidden = hidden.reshape(-1, hidden.shape[-1])
     device = hidden.device.type
-    if torch.is_autocast_enabled(device):
+    if weight is not None and torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         hidden, weight = hidden.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
@@ -215,9 +248,9 @@ def _other_head(item: Field, head: Head, full: tuple[int, ...], leading: tuple[i
     return _flat_head(head, leading)
 
 
-def _like_logits(head: Head) -> Tensor:
+def _like_logits(head: Head, classes: int | None = None) -> Tensor:
     """One number that has the shape of all logits."""
-    return head.hidden.new_zeros(()).expand(head.hidden.shape[0], head.weight.shape[0])
+    return head.hidden.new_zeros(()).expand(head.hidden.shape[0], head.classes if classes is None else classes)
 
 
 def _has_rows(item: Field, value: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +9,15 @@ import torch
 from torch import Tensor
 
 from perdita.core.criterion import Criterion
-from perdita.core.domains import check_finite
 from perdita.core.errors import InputError
-from perdita.core.reduction import check_reduction
 from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
-from perdita.kernels.evaluation import blocked, reference
-from perdita.kernels.inputs import Rows, prepare
-from perdita.kernels.row_loss import Head, row_loss
+from perdita.kernels.evaluation import fuse
+from perdita.kernels.inputs import Rows
+from perdita.kernels.row_loss import Head
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
-IMPLEMENTATIONS = ("auto", "blocked", "reference")
 CACHED_LOGITS = 2**20  # of a block at least: fewer, and the calls cost more than the sums
 
 
@@ -101,30 +97,12 @@ def fused_linear(
         Gradients in the forward pass: Hsu et al., "Liger Kernel", arXiv 2410.10989, section 3.2. z_penalty: Chowdhery
         et al., "PaLM", JMLR 2023, arXiv 2204.02311, section 5. See `cut_cross_entropy` for the other way round.
     """
-    if impl not in IMPLEMENTATIONS:
-        raise InputError(f"impl must be one of {IMPLEMENTATIONS}, not {impl!r}")
-    rowwise, fields = row_loss(loss, options)
-    reduction = rowwise.reduction if reduction is None else reduction
-    check_reduction(reduction, normalizer)
-    ignored = rowwise.ignore_index if ignore_index == "default" else ignore_index
-    second = rowwise.card.signature.fields[1].name
-    if target is not None and second in fields:
-        raise InputError(f"{rowwise.card.name} got {second} twice")
-    given = {**rowwise.held, **fields, **({} if target is None else {second: target})}
-    rows = prepare(
-        rowwise, Head(hidden, weight, bias, softcap), given,
-        shift=checked_shift(shift), weight=example_weight, mask=mask, ignore_index=ignored,  # type: ignore[arg-type]
+    return fuse(
+        loss, Head(hidden, weight, bias, softcap), target, options,
+        shift=checked_shift(shift), weight=example_weight, mask=mask, ignore_index=ignore_index, reduction=reduction,
+        normalizer=normalizer, z_penalty=z_penalty, return_lse=return_lse, accumulate=accumulate, impl=impl,
+        block_rows=lambda rows: _block_rows(rows, block_rows, memory), hand_written=_hand_written,
     )  # fmt: skip
-    with torch.autocast(hidden.device.type, enabled=False):
-        if impl == "reference" or rows.count == 0:
-            value, lse = reference(rows, reduction, normalizer, z_penalty, return_lse)
-        else:
-            written = _hand_written(rows, z_penalty) if impl == "auto" else None
-            size = _block_rows(rows, block_rows, memory)
-            value, lse = blocked(rows, reduction, normalizer, z_penalty, return_lse, size, accumulate, written)
-    if rows.looked:
-        _check_finite(rows, value)
-    return (value, lse) if return_lse else value
 
 
 def checked_shift(shift: int | bool) -> int:
@@ -148,23 +126,20 @@ def _hand_written(rows: Rows, z_penalty: float) -> CrossEntropyBlocks | None:
 def _block_rows(rows: Rows, block_rows: int | None, memory: int | None) -> int:
     """Half as many rows as there are features: then a block of logits is half as large as the weight."""
     head = next(iter(rows.heads.values()))
-    classes, features = head.weight.shape
+    least = max(head.hidden.shape[1] // 2, CACHED_LOGITS // max(head.classes, 1), 1)
+    return checked_rows(head, block_rows, memory, least)
+
+
+def checked_rows(head: Head, block_rows: int | None, memory: int | None, otherwise: int) -> int:
+    """The rows of a block as asked for, or as many as fit into ``memory`` bytes, or else ``otherwise``."""
+    if block_rows is None and memory is None:
+        return otherwise
     if block_rows is None and memory is not None:
-        block_rows = memory // (classes * torch.promote_types(head.hidden.dtype, torch.float32).itemsize)
+        block_rows = memory // (head.classes * torch.promote_types(head.hidden.dtype, torch.float32).itemsize)
         if block_rows < 1:
-            raise InputError(f"memory must hold the logits of one row at least, {classes} numbers, not {memory} bytes")
-    elif block_rows is None:
-        block_rows = max(features // 2, CACHED_LOGITS // max(classes, 1), 1)
+            raise InputError(
+                f"memory must hold the logits of one row at least, {head.classes} numbers, not {memory} bytes"
+            )
     if isinstance(block_rows, bool) or not isinstance(block_rows, int) or block_rows < 1:
         raise InputError(f"block_rows must be an integer of at least 1, not {block_rows!r}")
     return block_rows
-
-
-def _check_finite(rows: Rows, value: Tensor) -> None:
-    """Name the row of a NaN or infinity among those that count."""
-    if math.isfinite(value.sum().item()):
-        return
-    for head in rows.filled().heads.values():
-        for name, tensor in (("hidden", head.hidden), ("weight", head.weight), ("bias", head.bias)):
-            if tensor is not None:
-                check_finite(name, tensor)

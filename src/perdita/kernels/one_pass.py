@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
 CACHED_LOGITS = 2**20  # of a block, which passes through the cache once
+NARROW = 32  # classes, below which PyTorch's softmax works on one number at a time
 
 
 def cross_entropy(
@@ -74,6 +75,17 @@ def _one_pass(logits: Tensor, target: Tensor, *, label_smoothing: float, reducti
     return OnePass.apply(logits, target.long(), label_smoothing, reduction)
 
 
+def softmax_into(out: Float[Tensor, "n c"], logits: Float[Tensor, "n c"]) -> Float[Tensor, "n"]:
+    """Write the softmax, and give the log-sum-exp of each row."""
+    highest = logits.amax(1)
+    if logits.shape[1] >= NARROW:
+        torch.softmax(logits, 1, out=out)
+        return highest - out.amax(1).log()  # the highest probability is exp(highest - lse), and never 0
+    total = torch.sub(logits, highest.unsqueeze(1), out=out).exp_().sum(1)
+    out.div_(total.unsqueeze(1))
+    return highest + total.log()
+
+
 class OnePass(Function):
     """(logits, target, label_smoothing, reduction) → values, or their sum or mean; saves its gradient."""
 
@@ -86,9 +98,7 @@ class OnePass(Function):
         for start in range(0, rows, size):
             cut = slice(start, start + size)
             block, own, out = logits[cut], target[cut].unsqueeze(1), gradient[cut]
-            highest = block.amax(1)
-            torch.softmax(block, 1, out=out)
-            lse = highest - out.amax(1).log()
+            lse = softmax_into(out, block)
             mean = block.mean(1) if smoothing else 0.0
             values[cut] = lse - (1 - smoothing) * block.gather(1, own).squeeze(1) - smoothing * mean
             out.scatter_add_(1, own, out.new_full(own.shape, smoothing - 1))

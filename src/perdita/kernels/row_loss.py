@@ -23,12 +23,19 @@ if TYPE_CHECKING:
 
 
 class Head(NamedTuple):
-    """A linear output layer on its input: logits = softcap(hidden @ weight.T + bias), which nobody holds at once."""
+    """A linear output layer on its input: logits = softcap(hidden @ weight.T + bias), which nobody holds at once.
+
+    Without a weight, hidden holds the logits themselves.
+    """
 
     hidden: Float[Tensor, "*n d"]
-    weight: Float[Tensor, "v d"]
+    weight: Float[Tensor, "v d"] | None
     bias: Float[Tensor, "v"] | None = None
     softcap: float | None = None
+
+    @property
+    def classes(self) -> int:
+        return (self.hidden.shape[-1:] if self.weight is None else self.weight.shape)[0]
 
 
 @dataclass(frozen=True, eq=False)

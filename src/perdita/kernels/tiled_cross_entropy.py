@@ -116,9 +116,9 @@ def cut_cross_entropy(
     if not rows.plain:
         raise InputError("cut_cross_entropy runs in eager mode, under no torch.func transform; use fused_linear")
     tiles = Tiles(
-        rows=_size("block_rows", block_rows), classes=_size("block_classes", block_classes), softcap=softcap,
-        threshold=_threshold(filter_threshold, hidden.dtype), of_hidden=filter_hidden, of_weight=filter_weight,
-        sort=sort_vocabulary,
+        rows=checked_size("block_rows", block_rows), classes=checked_size("block_classes", block_classes),
+        softcap=softcap, threshold=_threshold(filter_threshold, hidden.dtype),
+        of_hidden=filter_hidden, of_weight=filter_weight, sort=sort_vocabulary,
     )  # fmt: skip
     kept, index = rows.kept()
     head = kept.heads["logits"]
@@ -191,12 +191,17 @@ def cut_gradients(
     by_lse: Float[Tensor, "n"],
     wanted: tuple[bool, ...] = (True, True, True),
 ) -> CutGradients:
-    """Gradients of sum(by_value * values + by_lse * lse), a tile at a time."""
+    """Gradients of sum(by_value * values + by_lse * lse), a tile at a time.
+
+    A target outside of 0..v-1 has its class elsewhere, on another rank; classes are not sorted then.
+    """
     count = weight.shape[0]
     order = torch.arange(count, device=weight.device) if mean_logit is None else mean_logit.argsort(stable=True)
-    place = torch.empty_like(order)
-    place[order] = torch.arange(count, device=order.device)
-    place = place[target]  # of each row's target in the order
+    place = target  # of each row's target in the order
+    if mean_logit is not None:
+        places = torch.empty_like(order)
+        places[order] = torch.arange(count, device=order.device)
+        place = places[target]
     by_hidden = torch.zeros_like(hidden, dtype=lse.dtype) if wanted[0] else None
     by_weight = torch.empty_like(weight) if wanted[1] else None
     by_bias = torch.empty_like(bias) if bias is not None and wanted[2] else None
@@ -271,7 +276,8 @@ def _cuts(size: int, step: int) -> Iterator[slice]:
     return (slice(start, min(start + step, size)) for start in range(0, size, step))
 
 
-def _size(name: str, value: int) -> int:
+def checked_size(name: str, value: int) -> int:
+    """Raise `InputError` for what is no number of rows or classes."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"{name} must be an integer of at least 1, not {value!r}")
     return value

@@ -1,0 +1,101 @@
+"""One row of gradients for each of several scalars, and where they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from perdita.compound.ranks import mean_over_ranks, world_size
+from perdita.core.numerics import widen
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class Rows(NamedTuple):
+    """Gradients of k scalars."""
+
+    rows: Float[Tensor, "k p"]  # to the balanced tensors, flattened, in at least float32
+    used: set[int]  # places of the balanced tensors that some scalar depends on
+    beside: list[Tensor | None]  # to each of the other tensors, of the weighted sum
+
+
+def gradient_rows(
+    scalars: Sequence[Tensor | None],
+    tensors: Sequence[Tensor],
+    beside: Sequence[Tensor] = (),
+    shares: Sequence[float] | None = None,
+) -> Rows:
+    """The gradient of each scalar to all tensors: one backward pass for each scalar; graphs are kept.
+
+    Args:
+        scalars: None, or one without a graph, has a row of zeros.
+        tensors: parameters or features whose gradients are kept apart.
+        beside: parameters for which the sum will do.
+        shares: the scalars' weights in that sum.
+    """
+    sizes = [tensor.numel() for tensor in tensors]
+    rows = torch.empty(len(scalars), sum(sizes), dtype=widen(tensors[0]).dtype, device=tensors[0].device)
+    used: set[int] = set()
+    sums: list[Tensor | None] = [None] * len(beside)
+    for row, scalar, share in zip(rows, scalars, shares or [1.0] * len(scalars), strict=True):
+        if scalar is None or not scalar.requires_grad:
+            row.zero_()
+            continue
+        found = torch.autograd.grad(scalar, [*tensors, *beside], retain_graph=True, allow_unused=True)
+        for place, (piece, gradient) in enumerate(zip(row.split(sizes), found, strict=False)):
+            if gradient is None:
+                piece.zero_()
+            else:
+                piece.copy_(gradient.flatten())
+                used.add(place)
+        for place, gradient in enumerate(found[len(sizes) :]):
+            if gradient is not None:
+                own, before = gradient if share == 1 else share * gradient, sums[place]
+                sums[place] = own if before is None else before + own
+    return Rows(rows, used, sums)
+
+
+def leaves(scalars: Iterable[Tensor | None], above: Iterable[Tensor | None] = ()) -> list[Tensor]:
+    """The parameters that the scalars' graphs end in, each once; without what lies below the tensors ``above``.
+
+    Equal graphs give equal orders: ranks agree on them.
+    """
+    found: dict[Tensor, None] = {}
+    seen = {tensor.grad_fn for tensor in above if tensor is not None}
+    starts = dict.fromkeys(scalar.grad_fn for scalar in scalars if scalar is not None and scalar.grad_fn is not None)
+    nodes = [node for node in starts if node not in seen]
+    seen.update(nodes)
+    while nodes:
+        for node, _ in nodes.pop().next_functions:
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            nodes.append(node)
+            if hasattr(node, "variable"):
+                found[node.variable] = None
+    return list(found)
+
+
+def mean_gradients(
+    gradients: Sequence[Tensor | None], group: dist.ProcessGroup | None = None
+) -> Sequence[Tensor | None]:
+    """Means of gradients over the ranks, which must all have one in the same places."""
+    there = [gradient for gradient in gradients if gradient is not None]
+    if not there or world_size(group) == 1:
+        return gradients
+    flat = mean_over_ranks({"flat": torch.cat([one.flatten() for one in there])}, group)["flat"]
+    means = iter(flat.split([one.numel() for one in there]))
+    return [None if one is None else next(means).view_as(one) for one in gradients]
+
+
+def add_gradients(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+    """Add to each ``grad`` what came for it; where nothing came it stays as it is, None too."""
+    for tensor, gradient in zip(tensors, gradients, strict=True):
+        if gradient is not None:
+            own = gradient.view_as(tensor).to(tensor.dtype)
+            tensor.grad = own if tensor.grad is None else tensor.grad + own
