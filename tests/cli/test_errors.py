@@ -61,7 +61,8 @@ def test_a_defect_keeps_its_traceback(run):
 
 def test_an_interrupt_is_exit_code_130_without_a_traceback(run):
     script = (
-        "import os, signal, sys, time; from perdita.claims import harness;"
+        "import os, signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler);"  # not as inherited
+        "from perdita.claims import harness;"
         "harness.reproduce = lambda *given: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60));"
         "from perdita.__main__ import main; sys.exit(main(['reproduce', 'squentropy']))"
     )

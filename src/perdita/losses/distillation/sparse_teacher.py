@@ -91,9 +91,9 @@ def sparse_distillation(
             rest, a temperature that is not above 0.
 
     Example:
-        >>> logits, kept = torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.tensor([[0, 2]])
+        >>> logits, kept = torch.tensor([[2.0, 0.0, 0.0, 0.0]]), torch.tensor([[0, 2]])
         >>> perdita.functional.sparse_distillation(logits, kept, torch.tensor([[0.6, 0.3]]).log()).item()
-        0.17640...
+        0.17349...
 
     Source:
         Top-k teachers are common practice; no paper. "bucket" is the divergence of the coarsened distributions, which
