@@ -72,7 +72,7 @@ def test_a_rule_may_say_nothing_else(made_up):
 
 
 def test_an_unknown_claim_names_the_nearest():
-    with pytest.raises(perdita.InputError, match=r"no claim 'squentrop'; did you mean 'squentropy'\?"):
+    with pytest.raises(perdita.InputError, match="no claim 'squentrop'; did you mean 'squentropy'"):
         harness.reproduce("squentrop")
 
 

@@ -112,12 +112,12 @@ class Run:
     validation: dict[str, float]  # the same on the validation part
     curve: list[float] = field(default_factory=list)  # primary metric on the validation part, after each epoch
     train_curve: list[float] = field(default_factory=list)  # mean training loss in each epoch
-    weights: dict[str, list[float]] = field(default_factory=dict)  # of a compound's terms, mean of each epoch
     reliability: list[list[float]] = field(default_factory=list)  # rows [confidence, accuracy, share] for each bin
     seconds: float = 0.0  # share of the unit's wall time
     peak_bytes: int = 0
     sizes: tuple[int, int, int] = (0, 0, 0)  # rows in the training, validation and test part
     failed: str = ""  # why there is no result, in a sentence
+    weights: dict[str, list[float]] = field(default_factory=dict)  # of a compound's terms, mean of each epoch
 
 
 @dataclass(frozen=True)
