@@ -15,9 +15,10 @@ from perdita.claims.harness import Claim, Evidence, paired
 from perdita.compare.spec import Training
 from perdita.compare.train.engine import Fold, train_together
 from perdita.compare.train.models import mlp
+from perdita.judge.retrieval import map_at_r, recall_at_k
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float, Int
 
 CLASSES, ITEMS, FEATURES, DIMENSION = 80, 20, 48, 16
 GROUPS, GROUP = 2, 4  # each training class is two halves; a step takes four items of each of its 16 halves
@@ -102,14 +103,8 @@ def verdict(evidence: Evidence) -> str:
 
 def retrieval(embedding: Float[Tensor, "n d"], label: Int[Tensor, "n"]) -> tuple[float, float]:
     """MAP@R and Recall@1 of every item searched among the others by cosine; R is the number of its class mates."""
-    unit = nn.functional.normalize(embedding.double(), dim=1)
-    same: Bool[Tensor, "n n"] = label.unsqueeze(0) == label.unsqueeze(1)
-    order = (unit @ unit.T).fill_diagonal_(-torch.inf).argsort(dim=1, descending=True, stable=True)[:, :-1]
-    hits = same.gather(1, order).double()
-    relevant = hits.sum(1, keepdim=True)
-    place = torch.arange(1, hits.shape[1] + 1, device=hits.device)
-    precision = torch.where(place <= relevant, hits * hits.cumsum(1) / place, 0.0).sum(1) / relevant.squeeze(1)
-    return precision.mean().item(), hits[:, 0].mean().item()
+    wide = embedding.double()
+    return map_at_r(wide, label).item(), recall_at_k(wide, label).item()
 
 
 def simulated(seeds: Sequence[int], device: str) -> tuple[list[Fold], Int[Tensor, "n"]]:
