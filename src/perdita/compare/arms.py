@@ -111,10 +111,8 @@ def _spec(label: str | None, config: dict[str, Any], task: str, targets: int) ->
     own = getattr(criterion, "card", None)
     if own is not None:
         config = {**config, "loss": _importable(own)}
-    elif getattr(getattr(criterion, "weighting", None), "reads_gradients", False):
-        raise InputError(
-            f"the weighting {criterion.weighting.name} needs each term's gradients, which a comparison does not take"
-        )
+    elif blind := _without_gradients(criterion):
+        raise InputError(f"the weighting {blind} needs each term's gradients: only the outermost compound gets them")
     name = label or (own.name if own is not None else "+".join(criterion.criteria))
     shown = {key: value for key, value in config.items() if key not in (*CONFIGURED, "reduction")}
     if label is None and own is not None and shown:
@@ -127,6 +125,13 @@ def parts_of(criterion: nn.Module) -> list[Any]:
     if not hasattr(criterion, "criteria"):
         return [criterion]
     return [part for own in criterion.criteria.values() for part in parts_of(own)]
+
+
+def _without_gradients(criterion: nn.Module) -> str:
+    """The weighting of a nested compound that needs gradients, which only the outermost one is given; or ""."""
+    inner = (part for own in getattr(criterion, "criteria", {}).values() for part in own.modules())
+    weightings = (part.weighting for part in inner if hasattr(part, "weighting"))
+    return next((weighting.name for weighting in weightings if weighting.reads_gradients), "")
 
 
 def _check_fit(loss: Card, task: str, targets: int) -> None:

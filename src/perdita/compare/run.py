@@ -35,7 +35,7 @@ from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
 SEEDS_TOGETHER = 10  # in a unit; fixed, so that a unit and its bits do not depend on the machine's cores
-LOSSES_TOGETHER = 6  # in a unit, at most: enough units to keep all cores busy until the end
+LOSSES_TOGETHER = 6  # in a unit, at most: units enough to keep the cores busy until the end, and even in number
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "polars", "optuna", "plotly")
 
 
@@ -131,7 +131,7 @@ def compare(
         for condition in conditions
         for fold in range(max(folds, 1))
         for block in _blocks(range(seeds), math.ceil(seeds / SEEDS_TOGETHER))
-        for group in _blocks(arms, math.ceil(len(arms) / LOSSES_TOGETHER))
+        for group in _blocks(arms, 2 * math.ceil(len(arms) / (2 * LOSSES_TOGETHER)))
     ]
     with SQLiteStore(folder / "runs.sqlite") as store:
         held = store if resume else _Fresh(store)

@@ -118,6 +118,7 @@ class Run:
     sizes: tuple[int, int, int] = (0, 0, 0)  # rows in the training, validation and test part
     failed: str = ""  # why there is no result, in a sentence
     weights: dict[str, list[float]] = field(default_factory=dict)  # of a compound's terms, mean of each epoch
+    balance: dict[str, Any] = field(default_factory=dict)  # of a compound's terms, at the first batch of each epoch
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ def _run(
     finite = bool(test.isfinite().all() and validation.isfinite().all())
     classes = table.task != "regression"
     label = unit.losses[arm].label
+    reason = trained.failures[label][seed] if label in trained.failures else ""
     return Run(
         loss=label,
         condition=unit.condition.name,
@@ -104,9 +105,10 @@ def _run(
         curve=[] if curves is None else curves[arm, seed].tolist(),
         train_curve=trained.curve[arm, seed].tolist(),
         weights={term: course[seed].tolist() for term, course in trained.weights.get(label, {}).items()},
+        balance=trained.balance[label][seed] if label in trained.balance else {},
         reliability=reliability(test.softmax(-1), prepared.test_target) if classes and finite else [],
         seconds=trained.seconds[label],
         peak_bytes=peak,
         sizes=(sizes[0], sizes[1], sizes[2]),
-        failed="" if finite else "the training diverged: its outputs are not finite",
+        failed=reason or ("" if finite else "the training diverged: its outputs are not finite"),
     )

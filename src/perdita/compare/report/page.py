@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from perdita.compare.report import shapes, tables
+from perdita.compare.report.balance import conflict_table, term_balance
 from perdita.compare.report.figures import Figure, critical_difference, ranking
 from perdita.compare.report.lines import learning_curves, loss_shapes, reliability, styles
 from perdita.compare.report.prose import how_to_read, reproduce
@@ -46,6 +47,7 @@ def render(comparison: Comparison) -> str:
         "ranks": [critical_difference(standing) for standing in comparison.standings],
         "curves": [learning_curves(comparison, name, look) for name in conditions],
         "weights": [term_weights(comparison, name, look) for name in conditions],
+        "balance": [term_balance(comparison, name, look) for name in conditions],
         "reliability": [reliability(comparison, name, look) for name in conditions],
         "shapes": [shape] * len(conditions),
     }
@@ -58,6 +60,7 @@ def render(comparison: Comparison) -> str:
         ("ranks", "Mean ranks", _ranks(comparison) if shown["ranks"] else ""),
         ("curves", "Learning curves", _curves(comparison, chips) if shown["curves"] else ""),
         ("weights", "Weights of terms", _weights(chips) if shown["weights"] else ""),
+        ("balance", "Balance of terms", _balance(comparison, order, chips) if shown["balance"] else ""),
         ("reliability", "Reliability", _reliability(chips) if shown["reliability"] else ""),
         ("shapes", "Loss shapes", _shapes(comparison, curves, chips) if shown["shapes"] else ""),
         ("reading", "How to read this", how_to_read(comparison)),
@@ -196,6 +199,19 @@ def _weights(chips: str) -> str:
     return f"""<p>What each term of a compound weighs in its total, mean of the runs: fixed weights and schedules as
 they were given, learned weights as they were found. A small weight may belong to a large loss.</p>
 {_plot("weights", "Weight of each term of the compounds, in each epoch", chips)}"""
+
+
+def _balance(comparison: Comparison, order: Sequence[str], chips: str) -> str:
+    pairs = "".join(
+        _panel(index, standing, conflict_table(comparison, standing.condition, order), len(comparison.standings) > 1)
+        for index, standing in enumerate(comparison.standings)
+    )
+    return f"""<p>How large each term of a compound is, how hard it pulls, and whether two terms pull the same way: the
+losses before any weight, the length of their gradients at the model’s outputs, and the cosine between these, at the
+first batch of each epoch, mean of the runs. Two terms are in conflict where the cosine is below 0: there, what helps
+the one harms the other.</p>
+<p class="key">Dashes tell a compound’s terms apart; in the third panel its pairs of terms, in the table’s order.</p>
+{_plot("balance", "Loss, gradient length and cosine of the terms of the compounds, in each epoch", chips)}{pairs}"""
 
 
 def _reliability(chips: str) -> str:

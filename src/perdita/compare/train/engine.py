@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,8 @@ class Trained:
     seconds: dict[str, float]  # wall time of each arm at one seed: its own loss, and its share of the model
     states: dict[str, Tensor]  # trained parameters and buffers, each (arms, seeds, …)
     weights: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # compound's arm → term → (seeds, epochs)
+    balance: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # compound's arm → report of each seed
+    failures: dict[str, list[str]] = field(default_factory=dict)  # compound's arm → why each seed failed, or ""
 
 
 def train_together(
@@ -106,16 +108,16 @@ def _train(
     after_epoch: Callable[[int, Callable[[str], Tensor]], None] | None,
 ) -> Trained:
     base, arms = _initial(make_model, seeds, len(criteria), stacked)
-    losses = [arm_loss(criterion, len(seeds)) for criterion in criteria.values()]
-    compounds = {name: loss for name, loss in zip(criteria, losses, strict=True) if isinstance(loss, CompoundLoss)}
     features = torch.stack([fold.features for fold in folds])  # (seeds, n, *f)
     target = torch.stack([fold.target for fold in folds])
     order = [torch.Generator().manual_seed(seed) for seed in seeds]
     n, rows = features.shape[1], torch.arange(len(seeds)).unsqueeze(1)
     batch = n if training.batch_size is None else min(training.batch_size, n)
+    each = math.ceil(n / batch)  # steps of an epoch
+    losses = [arm_loss(criterion, seeds, each) for criterion in criteria.values()]
+    compounds = {name: loss for name, loss in zip(criteria, losses, strict=True) if isinstance(loss, CompoundLoss)}
     learnt = [arm.learnt for arm in arms], [loss.parameters for loss in losses]
-    steps = math.ceil(n / batch) * training.epochs
-    optimizer = ScheduledOptimizer(training, learnt[0], learning_rates, steps, losses=learnt[1])
+    optimizer = ScheduledOptimizer(training, learnt[0], learning_rates, each * training.epochs, losses=learnt[1])
     curve = torch.zeros(len(arms), len(seeds), training.epochs)
     spent, started = [0.0] * len(arms), time.perf_counter()
 
@@ -134,7 +136,7 @@ def _train(
                 begun = time.perf_counter()
                 outputs = arm.outputs(given)
                 values = loss(outputs, wanted)
-                values.sum().backward()
+                loss.backward(values)
                 arm.backward(outputs)
                 optimizer.step_arm(index)
                 curve[index, :, epoch] += values.detach() * (chosen.shape[1] / n)
@@ -154,7 +156,9 @@ def _train(
     if not stacked:
         states = {name: tensor.unsqueeze(1) for name, tensor in states.items()}
     weights = {name: compound.weights(training.epochs) for name, compound in compounds.items()}
-    return Trained(outputs, curve, seconds, states, weights)
+    balance = {name: [recorder.report() for recorder in compound.recorders] for name, compound in compounds.items()}
+    failures = {name: compound.failures for name, compound in compounds.items()}
+    return Trained(outputs, curve, seconds, states, weights, balance, failures)
 
 
 class _Models:
@@ -215,6 +219,10 @@ def _join(arms: list[str], single: list[list[Trained]]) -> Trained:
     def grid(pick: Callable[[Trained], Tensor]) -> Tensor:
         return torch.cat([torch.cat([pick(trained) for trained in row], dim=1) for row in single])
 
+    def in_turn(pick: Callable[[Trained], dict[str, list[Any]]]) -> dict[str, list[Any]]:
+        rows = {arm: [pick(trained).get(arm) for trained in row] for arm, row in zip(arms, single, strict=True)}
+        return {arm: [one for own in row for one in own] for arm, row in rows.items() if row[0] is not None}
+
     first = single[0][0]
     return Trained(
         {part: grid(lambda t, part=part: t.outputs[part]) for part in first.outputs},
@@ -226,4 +234,6 @@ def _join(arms: list[str], single: list[list[Trained]]) -> Trained:
             for arm, row in zip(arms, single, strict=True)
             if arm in row[0].weights
         },
+        in_turn(lambda t: t.balance),
+        in_turn(lambda t: t.failures),
     )
