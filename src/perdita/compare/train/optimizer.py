@@ -87,6 +87,8 @@ class _Group:
 
     def step(self, training: Training, rate: float) -> None:
         held = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        if not held:
+            return
         parameters = [self.parameters[i] for i in held]
         gradients = [parameter.grad for parameter in parameters]
         if training.optimizer == "sgd":
