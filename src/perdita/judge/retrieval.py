@@ -8,8 +8,8 @@ it NaN too. Among equally close items the earlier one comes first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
     Compare = Callable[[Tensor, Tensor], Tensor]
+    Value = Callable[[Tensor, Tensor], Tensor]
 
 PLACES = 1 << 24  # similarities held at once
 
@@ -67,12 +68,7 @@ def recall_at_k(
         >>> recall_at_k(embedding, torch.tensor([0, 0, 1, 1])).item()
         0.75
     """
-    _check_k(k)
-
-    def any_right(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Bool[Tensor, "b"]:
-        return (labels[:, :k] == own).any(1)
-
-    return _mean(any_right, embedding, label, reference, reference_label, similarity)
+    return _mean(_any_right(k), embedding, label, reference, reference_label, similarity)
 
 
 def r_precision(
@@ -87,12 +83,7 @@ def r_precision(
 
     Arguments as for `recall_at_k`.
     """
-
-    def precision(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Float[Tensor, "b"]:
-        hits = labels == own
-        return _within_r(hits, hits.double())
-
-    return _mean(precision, embedding, label, reference, reference_label, similarity)
+    return _mean(_precision, embedding, label, reference, reference_label, similarity)
 
 
 def map_at_r(
@@ -112,12 +103,34 @@ def map_at_r(
     Source:
         Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020, arXiv 2003.08505, section 3.2.
     """
+    return _mean(_average, embedding, label, reference, reference_label, similarity)
 
-    def average(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Float[Tensor, "b"]:
-        hits = labels == own
-        return _within_r(hits, hits.double() * hits.cumsum(1) / _places(hits))
 
-    return _mean(average, embedding, label, reference, reference_label, similarity)
+def retrieval_scores(
+    embedding: Float[Tensor, "n d"],
+    label: Int[Tensor, "n"],
+    *,
+    ks: Sequence[int] = (1,),
+    reference: Float[Tensor, "m d"] | None = None,
+    reference_label: Int[Tensor, "m"] | None = None,
+    similarity: str | Compare = "cosine",
+) -> dict[str, Float[Tensor, ""]]:
+    """MAP@R, R-precision and Recall@k from one search, which is nearly all of the work.
+
+    Args:
+        ks: the k of each Recall@k; the other arguments as for `recall_at_k`.
+
+    Returns:
+        "map_at_r", "r_precision" and "recall_at_{k}", each as its own function gives it.
+
+    Example:
+        >>> embedding = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.6, 0.4]])
+        >>> {name: score.item() for name, score in retrieval_scores(embedding, torch.tensor([0, 0, 1, 1])).items()}
+        {'map_at_r': 0.75, 'r_precision': 0.75, 'recall_at_1': 0.75}
+    """
+    values = {"map_at_r": _average, "r_precision": _precision} | {f"recall_at_{k}": _any_right(k) for k in ks}
+    found = _means(list(values.values()), embedding, label, reference, reference_label, similarity)
+    return dict(zip(values, found, strict=True))
 
 
 def knn_accuracy(
@@ -179,15 +192,19 @@ def uniformity(embedding: Float[Tensor, "n d"], *, scale: float = 2.0) -> Float[
     return (-scale * square).logsumexp(0) - math.log(len(square))
 
 
-def _mean(
-    value: Callable[..., Tensor],
+def _mean(value: Value, *searched: Any) -> Float[Tensor, ""]:
+    return _means([value], *searched)[0]
+
+
+def _means(
+    values: Sequence[Value],
     embedding: Float[Tensor, "n d"],
     label: Int[Tensor, "n"],
     reference: Float[Tensor, "m d"] | None,
     reference_label: Int[Tensor, "m"] | None,
     similarity: str | Compare,
-) -> Float[Tensor, ""]:
-    """The mean of ``value(labels (b, m) of what was found, closest first, own labels (b, 1))``, chunk by chunk."""
+) -> Float[Tensor, "v"]:
+    """The mean of each ``value(labels (b, m) of what was found, closest first, own labels (b, 1))``, by chunks."""
     if (reference is None) != (reference_label is None):
         raise InputError("reference and reference_label belong together: one of them is missing")
     itself = reference is None
@@ -199,7 +216,8 @@ def _mean(
                 f"{name} must be (n, d) with labels (n,), not {tuple(rows.shape)} and {tuple(names.shape)}"
             )
     compare, step = _resolve(similarity), max(1, PLACES // max(1, len(searched)))
-    total, count = torch.zeros((), dtype=torch.float64, device=label.device), torch.zeros_like(label[:0].sum())
+    total = torch.zeros(len(values), dtype=torch.float64, device=label.device)
+    count = torch.zeros_like(label[:0].sum())
     for start in range(0, len(embedding), step):
         chosen = slice(start, start + step)
         scores = compare(widen(embedding[chosen]), widen(searched))  # (b, m)
@@ -210,9 +228,26 @@ def _mean(
         order = scores.argsort(dim=1, descending=True, stable=True)
         labels, own = theirs[order[:, :-1] if itself else order], label[chosen].unsqueeze(1)
         counted = (labels == own).any(1)
-        total = total + torch.where(counted, torch.where(broken, torch.nan, value(labels, own).double()), 0.0).sum()
+        for index, value in enumerate(values):
+            scored = torch.where(broken, torch.nan, value(labels, own).double())
+            total[index] += torch.where(counted, scored, 0.0).sum()
         count = count + counted.sum()
     return total / count
+
+
+def _any_right(k: int) -> Value:
+    _check_k(k)
+    return lambda labels, own: (labels[:, :k] == own).any(1)
+
+
+def _precision(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Float[Tensor, "b"]:
+    hits = labels == own
+    return _within_r(hits, hits.double())
+
+
+def _average(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Float[Tensor, "b"]:
+    hits = labels == own
+    return _within_r(hits, hits.double() * hits.cumsum(1) / _places(hits))
 
 
 def _within_r(hits: Bool[Tensor, "b m"], values: Float[Tensor, "b m"]) -> Float[Tensor, "b"]:

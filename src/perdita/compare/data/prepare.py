@@ -72,13 +72,14 @@ def prepare(
     Raises:
         InputError: every feature is constant in the training part, or the condition cannot be met.
     """
-    classes = len(table.class_names)
-    index, train_target = apply_condition(condition, table.target[train], task=table.task, classes=classes, seed=seed)
+    given, classes = _targets(table, train)
+    index, train_target = apply_condition(condition, given, task=table.task, classes=classes, seed=seed)
+    given, classes = _targets(table, validation)
     seen, validation_target = apply_condition(
-        condition, table.target[validation], task=table.task, classes=classes, seed=seed, part="validation"
+        condition, given, task=table.task, classes=classes, seed=seed, part="validation"
     )
     rows = {"train": train[index], "validation": validation[seen], "test": test}
-    targets = {"train": train_target, "validation": validation_target, "test": table.target[test]}
+    targets = {"train": train_target, "validation": validation_target, "test": _targets(table, test)[0]}
     mean = scale = None
     if table.task == "regression":
         mean, deviation = train_target.mean(axis=0), train_target.std(axis=0)
@@ -94,6 +95,14 @@ def prepare(
         features["train"], coded["train"], features["validation"], coded["validation"], features["test"], coded["test"],
         targets["validation"], targets["test"], mean, scale,
     )  # fmt: skip
+
+
+def _targets(table: Table, rows: np.ndarray) -> tuple[np.ndarray, int]:
+    """The targets of a part, and its number of classes (0 for a regression); an embedding's part numbers its own."""
+    if table.task == "embedding":
+        own, numbered = np.unique(table.target[rows], return_inverse=True)
+        return numbered, len(own)
+    return table.target[rows], len(table.class_names)
 
 
 def _coded(target: np.ndarray, mean: np.ndarray | None, scale: np.ndarray | None) -> Tensor:
