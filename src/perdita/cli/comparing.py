@@ -47,8 +47,8 @@ def compare(
     console = open_console()
     comparison = run(
         model, source, losses, target=target, task=task, baseline=baseline, seeds=seeds, folds=folds, epochs=epochs,
-        batch_size=batch_size, learning_rate=learning_rate, dimension=dimension, stress=stress, tune=tune, metric=metric, test=test,
-        workers=workers, resume=resume, out=out, progress=None if as_json else progress,
+        batch_size=batch_size, learning_rate=learning_rate, dimension=dimension, stress=stress, tune=tune,
+        metric=metric, test=test, workers=workers, resume=resume, out=out, progress=None if as_json else progress,
         command=shlex.join(["perdita", *sys.argv[1:]]),
     )  # fmt: skip
     if as_json:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from perdita.compare import arms
-from perdita.compare.data.prepare import Prepared, prepare
+from perdita.compare.data.prepare import Prepared, of_one_width, prepare
 from perdita.compare.data.splits import splits
 from perdita.compare.data.table import Table, load
 from perdita.compare.execute import report_progress
@@ -39,7 +39,9 @@ def run_unit(unit: Unit) -> list[Run]:
     sizes = [
         tuple(map(len, part)) for part in parts
     ]  # before the condition takes rows away: what the overlap of runs is
-    prepared = [prepare(table, *p, condition=unit.condition, seed=s) for p, s in zip(parts, unit.seeds, strict=True)]
+    prepared = of_one_width(
+        [prepare(table, *p, condition=unit.condition, seed=s) for p, s in zip(parts, unit.seeds, strict=True)]
+    )
     outputs = unit.training.dimension if table.task == "embedding" else table.outputs
     shape = tuple(prepared[0].train.shape[1:])
     make = models.factory(unit.training.model, unit.training.hidden)

@@ -1,4 +1,4 @@
-"""How well embeddings fall into groups: k-means finds as many clusters as there are labels, and the two are compared."""
+"""How well embeddings fall into groups: k-means finds as many clusters as there are labels, and both are compared."""
 
 from __future__ import annotations
 

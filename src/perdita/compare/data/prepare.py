@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,6 +95,24 @@ def prepare(
         features["train"], coded["train"], features["validation"], coded["validation"], features["test"], coded["test"],
         targets["validation"], targets["test"], mean, scale,
     )  # fmt: skip
+
+
+def of_one_width(parts: Sequence[Prepared]) -> list[Prepared]:
+    """The same with as many features in all, for models that train as one stack: zeros after the last feature.
+
+    A column that is constant in the training part of one seed is left out there, but not at another seed.
+    """
+    if len({part.train.shape[1:] for part in parts}) == 1 or any(part.train.ndim != 2 for part in parts):
+        return list(parts)
+    widest = max(part.train.shape[1] for part in parts)
+
+    def filled(features: Tensor) -> Tensor:
+        return torch.nn.functional.pad(features, (0, widest - features.shape[1]))
+
+    return [
+        replace(part, train=filled(part.train), validation=filled(part.validation), test=filled(part.test))
+        for part in parts
+    ]
 
 
 def _targets(table: Table, rows: np.ndarray) -> tuple[np.ndarray, int]:
