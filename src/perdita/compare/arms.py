@@ -162,6 +162,9 @@ def parts_of(criterion: nn.Module) -> list[Any]:
 def _check_fit(loss: Card, task: str, targets: int) -> None:
     if fits(loss, task, targets):
         return
+    if task == loss.task == "embedding":
+        asked = ", ".join(item.name for item in loss.signature.fields if not item.optional)
+        raise InputError(f"{loss.name} asks for {asked}; a comparison has embeddings (n, d) and labels (n,), no more")
     several = f" with {targets} targets" if targets > 1 else ""
     if loss.link != "softmax":
         raise InputError(f"{loss.name} reads its logits through {loss.link}, and a comparison reads every arm's alike")
