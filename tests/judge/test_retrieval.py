@@ -9,7 +9,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from sklearn.neighbors import KNeighborsClassifier
 
 from perdita import InputError
-from perdita.judge import retrieval
+from perdita.judge import neighbors
 from perdita.judge.retrieval import (
     alignment,
     knn_accuracy,
@@ -67,7 +67,7 @@ def angle(x, y):
 @pytest.mark.parametrize(("similarity", "distance"), [("cosine", angle), ("euclidean", apart)])
 @pytest.mark.parametrize("itself", [True, False])
 def test_equals_sorted_lists(name, similarity, distance, itself, monkeypatch):
-    monkeypatch.setattr(retrieval, "PLACES", 300)  # several chunks
+    monkeypatch.setattr(neighbors, "PLACES", 300)  # several chunks
     embedding, label = drawn()
     reference = (None, None) if itself else drawn(60, classes=5, seed=1)  # one class has nothing to find
     found = MEASURES[name](
@@ -78,7 +78,7 @@ def test_equals_sorted_lists(name, similarity, distance, itself, monkeypatch):
 
 @pytest.mark.parametrize("itself", [True, False])
 def test_one_search_gives_what_each_measure_does(itself, monkeypatch):
-    monkeypatch.setattr(retrieval, "PLACES", 300)
+    monkeypatch.setattr(neighbors, "PLACES", 300)
     embedding, label = drawn()
     reference = (None, None) if itself else drawn(60, classes=5, seed=1)
     named = {"reference": reference[0], "reference_label": reference[1]}

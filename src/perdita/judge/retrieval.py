@@ -15,29 +15,15 @@ import torch
 from torch import Tensor
 
 from perdita.core import InputError
-from perdita.core.errors import nearest
 from perdita.core.numerics import normalize, widen
+from perdita.judge.neighbors import blocks, nearest_neighbors
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
-    Compare = Callable[[Tensor, Tensor], Tensor]
+    from perdita.judge.neighbors import Compare
+
     Value = Callable[[Tensor, Tensor], Tensor]
-
-PLACES = 1 << 24  # similarities held at once
-
-
-def cosine(x: Float[Tensor, "b d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "b m"]:
-    """The cosine of every x and every y; 0 where one of them is the zero vector."""
-    return normalize(x) @ normalize(y).T
-
-
-def negative_distance(x: Float[Tensor, "b d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "b m"]:
-    """The Euclidean distance of every x to every y, with a minus sign: larger for closer ones."""
-    return -torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
-
-
-SIMILARITIES: dict[str, Compare] = {"cosine": cosine, "dot": lambda x, y: x @ y.T, "euclidean": negative_distance}
 
 
 def recall_at_k(
@@ -48,6 +34,7 @@ def recall_at_k(
     reference: Float[Tensor, "m d"] | None = None,
     reference_label: Int[Tensor, "m"] | None = None,
     similarity: str | Compare = "cosine",
+    index: str | None = None,
 ) -> Float[Tensor, ""]:
     """Share of the queries that have an item of their label among the k closest ones.
 
@@ -59,16 +46,28 @@ def recall_at_k(
         reference_label: (m,) its labels.
         similarity: "cosine", "dot", "euclidean", or a function of (b, d) and (m, d) that gives (b, m), larger for
             closer ones.
+        index: of FAISS, for sets too large to search exactly, as in `perdita.judge.neighbors.nearest_neighbors`; what
+            it misses counts as not found.
 
     Raises:
         InputError: k below 1, shapes that do not fit, an unknown similarity.
+        MissingExtraError: an index without FAISS.
 
     Example:
         >>> embedding = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.6, 0.4]])
         >>> recall_at_k(embedding, torch.tensor([0, 0, 1, 1])).item()
         0.75
     """
-    return _mean(_any_right(k), embedding, label, reference, reference_label, similarity)
+    if index is None:
+        return _mean(_any_right(k), embedding, label, reference, reference_label, similarity)
+    theirs = label if reference_label is None else reference_label
+    places = nearest_neighbors(embedding, k, reference=reference, similarity=similarity, index=index)
+    right = ((theirs[places.clamp(min=0)] == label.unsqueeze(1)) & (places >= 0)).any(1)
+    known, members = torch.unique(theirs, return_counts=True)
+    at = torch.searchsorted(known, label).clamp(max=len(known) - 1)
+    there = torch.where(known[at] == label, members[at], 0)  # items of a query's label, itself among them
+    blemish = torch.where(embedding.isnan().any() | (reference is not None and reference.isnan().any()), torch.nan, 0.0)
+    return right[there > (reference is None)].double().mean() + blemish
 
 
 def r_precision(
@@ -215,16 +214,10 @@ def _means(
             raise InputError(
                 f"{name} must be (n, d) with labels (n,), not {tuple(rows.shape)} and {tuple(names.shape)}"
             )
-    compare, step = _resolve(similarity), max(1, PLACES // max(1, len(searched)))
     total = torch.zeros(len(values), dtype=torch.float64, device=label.device)
     count = torch.zeros_like(label[:0].sum())
-    for start in range(0, len(embedding), step):
-        chosen = slice(start, start + step)
-        scores = compare(widen(embedding[chosen]), widen(searched))  # (b, m)
+    for chosen, scores in blocks(embedding, searched, itself, similarity):
         broken = scores.isnan().any(1)
-        if itself:
-            at = torch.arange(start, start + len(scores), device=scores.device)
-            scores = scores.scatter(1, at.unsqueeze(1), -torch.inf)
         order = scores.argsort(dim=1, descending=True, stable=True)
         labels, own = theirs[order[:, :-1] if itself else order], label[chosen].unsqueeze(1)
         counted = (labels == own).any(1)
@@ -263,12 +256,3 @@ def _places(hits: Bool[Tensor, "b m"]) -> Int[Tensor, "m"]:
 def _check_k(k: int) -> None:
     if k < 1:
         raise InputError(f"k must be at least 1, not {k}")
-
-
-def _resolve(similarity: str | Compare) -> Compare:
-    if callable(similarity):
-        return similarity
-    if similarity not in SIMILARITIES:
-        known = f"one of {', '.join(SIMILARITIES)} or a function"
-        raise InputError(f"similarity must be {known}, not {similarity!r}{nearest(similarity, SIMILARITIES)}")
-    return SIMILARITIES[similarity]

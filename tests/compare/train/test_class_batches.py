@@ -23,7 +23,7 @@ def test_a_batch_holds_items_of_classes() -> None:
         assert counts.tolist() == [4, 4, 4]
         for label in labels.tolist():
             own = batch[LABELS[batch] == label]
-            size = int((LABELS == label).sum())
+            size = int(LABELS.eq(label).sum())
             assert len(own.unique()) == min(4, size)  # an item comes again only where there is no other
 
 
