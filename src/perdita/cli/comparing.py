@@ -41,6 +41,10 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Train every loss on your data under the same conditions, and say which can be told apart."""
+    from perdita.compare.execute import start_early
+    from perdita.compare.spec import Training
+
+    start_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     from perdita.compare.run import compare as run
     from perdita.compare.terminal import progress, show
 

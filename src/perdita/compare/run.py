@@ -36,8 +36,7 @@ from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
 SEEDS_TOGETHER = 10  # in a unit; fixed, so that a unit and its bits do not depend on the machine's cores
-LONG = 200  # epochs of a single loss: from here on, worker processes are likely to be wanted
-LOSSES_TOGETHER = 16  # in a unit, at most; the groups of a comparison are even in number, and equal in size
+LOSSES_TOGETHER = 6  # in a unit, at most: enough units to keep all cores busy until the end
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "polars", "optuna", "plotly")
 
 
@@ -105,8 +104,7 @@ def compare(
         raise InputError("folds must be 0 (hold-out) or at least 2, not 1")
     check_test(test)
     conditions = parse_stress(stress)
-    if workers != 1 and seeds * max(folds, 1) * (epochs or Training.epochs) >= LONG:
-        start_early()
+    start_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     spec, folder = _data(data, target, task, out)
     table = load(spec)
     spec = replace(spec, task=table.task)
@@ -138,7 +136,7 @@ def compare(
         for condition in conditions
         for fold in range(max(folds, 1))
         for block in _blocks(range(seeds), math.ceil(seeds / SEEDS_TOGETHER))
-        for group in _blocks(arms, 2 * math.ceil(len(arms) / (2 * LOSSES_TOGETHER)))
+        for group in _blocks(arms, math.ceil(len(arms) / LOSSES_TOGETHER))
     ]
     with SQLiteStore(folder / "runs.sqlite") as store:
         held = store if resume else _Fresh(store)
