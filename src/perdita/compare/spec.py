@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-TASKS = ("multiclass", "binary", "ordinal", "regression")
+TASKS = ("multiclass", "binary", "ordinal", "regression", "embedding")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Training:
     weight_decay: float = 1e-4
     schedule: str = "cosine"  # or constant
     hidden: tuple[int, ...] = (128,)
+    dimension: int = 32  # of the embeddings, in the task embedding
 
 
 @dataclass(frozen=True)

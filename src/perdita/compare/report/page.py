@@ -15,6 +15,7 @@ from perdita.compare.report.lines import learning_curves, loss_shapes, reliabili
 from perdita.compare.report.prose import how_to_read, reproduce
 from perdita.compare.report.weights import term_weights
 from perdita.compare.report.writing import breakable, count, escape, probability, script_json
+from perdita.compare.verdict.embedding_metrics import FOLLOWED
 from perdita.core.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def _facts_line(comparison: Comparison) -> str:
     if len(comparison.standings) > 1:
         parts.append(count(len(comparison.standings), "condition"))
     better = "higher" if comparison.primary.higher_is_better else "lower"
-    parts.append(f"judged by {escape(comparison.primary.title)} on held-out data, {better} is better")
+    held_out = "classes never trained on" if comparison.task == "embedding" else "held-out data"
+    parts.append(f"judged by {escape(comparison.primary.title)} on {held_out}, {better} is better")
     parts.append(f"baseline <b>{escape(comparison.baseline)}</b>")
     return " · ".join(parts)
 
@@ -189,7 +191,10 @@ def _friedman(standing: Standing) -> str:
 
 
 def _curves(comparison: Comparison, chips: str) -> str:
-    return f"""<p>{escape(comparison.primary.title)} on the validation part after each epoch: the median of the runs,
+    part = (
+        f"at most {FOLLOWED} rows of the validation part" if comparison.task == "embedding" else "the validation part"
+    )
+    return f"""<p>{escape(comparison.primary.title)} on {part} after each epoch: the median of the runs,
 and a band that holds their middle half. Grey: the losses that are not chosen.</p>
 <p class="key mouse">The first, steep epochs may run out of the figure: a double click shows all, dragging zooms in.</p>
 {_plot("curves", "Learning curves: the primary metric on the validation part after each epoch", chips)}"""
@@ -223,6 +228,8 @@ the model is too sure of itself, above it too modest. Large points hold many pre
 def _shapes(comparison: Comparison, curves: Mapping[str, shapes.LossCurve], chips: str) -> str:
     if comparison.task == "regression":
         moving = "for an error of a given size"
+    elif comparison.task == "embedding":
+        moving = "for two items of a class with a given cosine, beside an item of another class at right angles to both"
     else:
         moving = "as the logit of the true class grows while all others stay at 0"
     text = f"What each loss charges {moving}, and how hard it pulls there: its derivative."

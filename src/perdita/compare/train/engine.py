@@ -37,6 +37,7 @@ class Fold:
     features: Float[Tensor, "n *f"]
     target: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
+    order: Callable[[int, torch.Generator], Tensor] | None = None  # of n rows in an epoch; None: a permutation
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _train(
 
     for epoch in range(training.epochs):
         base.train()
-        shuffled = torch.stack([torch.randperm(n, generator=generator) for generator in order])
+        shuffled = torch.stack([_order(fold, n, generator) for fold, generator in zip(folds, order, strict=True)])
         for start in range(0, n, batch):
             chosen = shuffled[:, start : start + batch]
             given, wanted = features[rows, chosen], target[rows, chosen]
@@ -159,6 +160,10 @@ def _train(
     balance = {name: [recorder.report() for recorder in compound.recorders] for name, compound in compounds.items()}
     failures = {name: compound.failures for name, compound in compounds.items()}
     return Trained(outputs, curve, seconds, states, weights, balance, failures)
+
+
+def _order(fold: Fold, rows: int, generator: torch.Generator) -> Tensor:
+    return torch.randperm(rows, generator=generator) if fold.order is None else fold.order(rows, generator)
 
 
 class _Models:
