@@ -76,7 +76,11 @@ def fused_linear(
         memory: bytes that one block of logits may take, where block_rows is not given.
         accumulate: dtype of sums over rows where inputs are narrower; None keeps the inputs' dtype.
         impl: "auto" takes the hand-written form for cross-entropy with class indices in eager mode, "blocked" derives
-            everything from the loss's definition, "reference" holds all logits.
+            everything from the loss's definition, "reference" holds all logits. For cross-entropy in eager mode there
+            are also "triton", kernels that compute each tile of logits twice and store none, and "cut-cross-entropy",
+            the package of that name, which sums in the inputs' dtype. On a CUDA device "auto" takes the package where
+            it is installed, does what is asked, and accumulate is None; else the kernels, where they can. This project
+            has not measured either on a GPU.
         **options: hyper-parameters and further tensors of the loss, by name.
 
     Returns:
@@ -84,7 +88,7 @@ def fused_linear(
 
     Raises:
         InputError: a loss that is not row-wise over classes; labels outside 0..v-1, mixed dtypes, sizes that do not
-            fit, integers where numbers are meant; a NaN or infinity, whose row is named.
+            fit, integers where numbers are meant; a NaN or infinity, whose row is named; an impl that cannot do it.
 
     Example:
         >>> hidden, weight = torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.0, 5.0]])

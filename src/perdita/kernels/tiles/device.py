@@ -12,7 +12,7 @@ import triton.language as tl
 
 
 @triton.jit
-def _tanh(x):  # noqa: ANN001, ANN202
+def _tanh(x):
     """Out of exponentials, and of its series where they would cancel."""
     small = x * x
     series = x * (1 + small * (-1 / 3 + small * (2 / 15 + small * (-17 / 315 + small * (62 / 2835)))))
@@ -22,7 +22,7 @@ def _tanh(x):  # noqa: ANN001, ANN202
 
 
 @triton.jit
-def _dot(left, right, so_far, PRECISION: tl.constexpr, WIDEN: tl.constexpr):  # noqa: ANN001, ANN202
+def _dot(left, right, so_far, PRECISION: tl.constexpr, WIDEN: tl.constexpr):
     """so_far + left @ right in float32; Triton's interpreter, which has no bfloat16 product, is given wide factors."""
     if WIDEN:
         left, right = left.to(tl.float32), right.to(tl.float32)
@@ -34,7 +34,7 @@ def _tile(
     hidden, weight, bias, rows, kept, classes, real, features, softcap,
     ROWS: tl.constexpr, CLASSES: tl.constexpr, FEATURES: tl.constexpr,
     BIAS: tl.constexpr, CAP: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
-):  # fmt: skip # noqa: ANN001, ANN202
+):  # fmt: skip
     """Logits of some rows and classes (ROWS, CLASSES): capped, -inf where there is no class."""
     logits = tl.zeros((ROWS, CLASSES), tl.float32)
     for start in range(0, features, FEATURES):
@@ -58,7 +58,7 @@ def sums(
     all_rows, all_classes, features, softcap, span,
     ROWS: tl.constexpr, CLASSES: tl.constexpr, FEATURES: tl.constexpr, BIAS: tl.constexpr, CAP: tl.constexpr,
     TOTALS: tl.constexpr, BY_CLASS: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
-):  # fmt: skip # noqa: ANN001, ANN201
+):  # fmt: skip
     """Program (i, s): rows of tile i over the classes of span s, with a running maximum and sum.
 
     Writes partial (s, row), the log-sum-exp of the span; picked (row), the target's logit, in the span that has it;
@@ -101,43 +101,94 @@ def sums(
 
 
 @triton.jit
+def _tile_slope(
+    logits, lse, own, classes, kept, real, all_classes, smoothing,
+    ROWS: tl.constexpr, CLASSES: tl.constexpr,
+):  # fmt: skip
+    """Softmax minus what is wished for, and what is wished for, (ROWS, CLASSES) each; 0 outside."""
+    inside = kept[:, None] & real[None, :]
+    wish = tl.where(classes[None, :] == own[:, None], 1 - smoothing, 0.0) + smoothing / all_classes
+    wish = tl.where(inside, wish, 0.0)
+    return tl.where(inside, tl.exp(logits - lse[:, None]), 0.0) - wish, wish
+
+
+@triton.jit
+def _add_to_hidden(
+    by_hidden, slope, weight, rows, kept, classes, real, features,
+    ROWS: tl.constexpr, FEATURES: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
+):  # fmt: skip
+    """by_hidden[rows] += slope @ weight[classes], atomically."""
+    for start in range(0, features, FEATURES):
+        at = start + tl.arange(0, FEATURES)
+        inside = (at < features)[None, :]
+        block = tl.load(weight + classes[:, None] * features + at[None, :], mask=real[:, None] & inside, other=0.0)
+        part = _dot(slope, block, tl.zeros((ROWS, FEATURES), tl.float32), PRECISION, WIDEN)
+        tl.atomic_add(by_hidden + rows[:, None] * features + at[None, :], part, mask=kept[:, None] & inside)
+
+
+@triton.jit
+def _add_to_scratch(
+    mine, slope, hidden, rows, kept, features,
+    FEATURES: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
+):  # fmt: skip
+    """mine += slope.T @ hidden[rows]; nobody else writes there."""
+    turned = tl.trans(slope)
+    for start in range(0, features, FEATURES):
+        at = start + tl.arange(0, FEATURES)
+        inside = (at < features)[None, :]
+        block = tl.load(hidden + rows[:, None] * features + at[None, :], mask=kept[:, None] & inside, other=0.0)
+        so_far = tl.load(mine + at[None, :], mask=inside, other=0.0)
+        tl.store(mine + at[None, :], _dot(turned, block, so_far, PRECISION, WIDEN), mask=inside)
+    tl.debug_barrier()  # other threads of the program read it next
+
+
+@triton.jit
+def _clear(mine, features, CLASSES: tl.constexpr, FEATURES: tl.constexpr):
+    for start in range(0, features, FEATURES):
+        at = start + tl.arange(0, FEATURES)
+        tl.store(mine + at[None, :], tl.zeros((CLASSES, FEATURES), tl.float32), mask=(at < features)[None, :])
+    tl.debug_barrier()
+
+
+@triton.jit
+def _hand_out(by_weight, mine, factor, classes, real, features, FEATURES: tl.constexpr):
+    """by_weight[classes] = factor * mine, in the dtype of the weight."""
+    for start in range(0, features, FEATURES):
+        at = start + tl.arange(0, FEATURES)
+        inside = (at < features)[None, :]
+        done = (tl.load(mine + at[None, :], mask=inside, other=0.0) * factor).to(by_weight.dtype.element_ty)
+        tl.store(by_weight + classes[:, None] * features + at[None, :], done, mask=real[:, None] & inside)
+    tl.debug_barrier()
+
+
+@triton.jit
 def slopes(
     hidden, weight, bias, target, order, count, class_order, lse, by_value, by_lse, factor,
-    by_hidden, by_weight, by_bias, scratch,
-    all_classes, features, softcap, smoothing, threshold,
+    by_hidden, by_weight, by_bias, scratch, all_classes, features, softcap, smoothing, threshold,
     ROWS: tl.constexpr, CLASSES: tl.constexpr, FEATURES: tl.constexpr, BIAS: tl.constexpr, CAP: tl.constexpr,
     SORTED: tl.constexpr, HIDDEN: tl.constexpr, WEIGHT: tl.constexpr, BY_BIAS: tl.constexpr,
     CUT_HIDDEN: tl.constexpr, CUT_WEIGHT: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
-):  # fmt: skip # noqa: ANN001, ANN201
+):  # fmt: skip
     """Program p: every class tile that is p modulo the number of programs, over all rows.
 
     One program owns a class tile, so the gradient of its weight needs no lock: it grows in float32 in the program's
-    own scratch (CLASSES, features), and is written once. Hidden's gradient is added atomically, in float32. Programs
-    begin at different rows, so that they meet seldom; the last class tiles, which a sorted filter leaves in, come first.
+    own scratch (CLASSES, features), and is written once, times the factor. Hidden's gradient is added atomically, in
+    float32. Programs begin at different rows, so that they meet seldom; the last class tiles, in which a sorted filter
+    leaves most, come first.
     """
-    many = tl.load(count)
-    largest = tl.load(factor)
-    row_tiles = tl.cdiv(many, ROWS)
-    tiles = tl.cdiv(all_classes, CLASSES)
-    program = tl.program_id(0)
+    many, program = tl.load(count), tl.program_id(0)
+    row_tiles, tiles = tl.cdiv(many, ROWS), tl.cdiv(all_classes, CLASSES)
     local = tl.arange(0, CLASSES)
     mine = scratch + program.to(tl.int64) * CLASSES * features + local[:, None] * features
     for turn in range(program, tiles, tl.num_programs(0)):
-        tile = tiles - 1 - turn
-        position = tile * CLASSES + local
+        position = (tiles - 1 - turn) * CLASSES + local
         real = position < all_classes
-        classes = position.to(tl.int64)
-        if SORTED:
-            classes = tl.load(class_order + position, mask=real, other=0)
+        classes = tl.load(class_order + position, mask=real, other=0) if SORTED else position.to(tl.int64)
         bias_sums = tl.zeros((CLASSES,), tl.float32)
         if WEIGHT:
-            for start in range(0, features, FEATURES):
-                at = start + tl.arange(0, FEATURES)
-                tl.store(mine + at[None, :], tl.zeros((CLASSES, FEATURES), tl.float32), mask=(at < features)[None, :])
-            tl.debug_barrier()
-        for step in range(0, row_tiles):
-            row_tile = (step + program) % row_tiles
-            place = row_tile * ROWS + tl.arange(0, ROWS)
+            _clear(mine, features, CLASSES, FEATURES)
+        for step in range(row_tiles):
+            place = (step + program) % row_tiles * ROWS + tl.arange(0, ROWS)
             kept = place < many
             rows = tl.load(order + place, mask=kept, other=0)
             own = tl.load(target + rows, mask=kept, other=-1)
@@ -146,10 +197,9 @@ def slopes(
                 ROWS, CLASSES, FEATURES, BIAS, CAP, PRECISION, WIDEN,
             )  # fmt: skip
             sums_here = tl.load(lse + rows, mask=kept, other=0.0)
-            wish = tl.where(classes[None, :] == own[:, None], 1 - smoothing, 0.0) + smoothing / all_classes
-            inside = kept[:, None] & real[None, :]
-            wish = tl.where(inside, wish, 0.0)
-            slope = tl.where(inside, tl.exp(logits - sums_here[:, None]), 0.0) - wish
+            slope, wish = _tile_slope(
+                logits, sums_here, own, classes, kept, real, all_classes, smoothing, ROWS, CLASSES
+            )  # fmt: skip
             to_hidden = 1  # whether this tile counts for hidden's gradient, and for the weight's
             to_weight = 1
             if CUT_HIDDEN or CUT_WEIGHT:
@@ -159,41 +209,20 @@ def slopes(
             if to_hidden + to_weight > 0:
                 to_value = tl.load(by_value + rows, mask=kept, other=0.0)
                 to_lse = tl.load(by_lse + rows, mask=kept, other=0.0)
-                slope = slope * (to_value + to_lse)[:, None] + wish * to_lse[:, None]
+                slope = slope * (to_value + to_lse)[:, None] + wish * to_lse[:, None]  # the wish has the value's alone
                 if CAP:
                     share = tl.where(real[None, :], logits, 0.0) / softcap
                     slope *= 1 - share * share
                 bias_sums += tl.sum(slope, 0)
                 narrow = slope.to(hidden.dtype.element_ty)
                 if HIDDEN and to_hidden > 0:
-                    for start in range(0, features, FEATURES):
-                        at = start + tl.arange(0, FEATURES)
-                        columns = (at < features)[None, :]
-                        block = tl.load(
-                            weight + classes[:, None] * features + at[None, :], mask=real[:, None] & columns, other=0.0
-                        )
-                        part = _dot(narrow, block, tl.zeros((ROWS, FEATURES), tl.float32), PRECISION, WIDEN)
-                        tl.atomic_add(by_hidden + rows[:, None] * features + at[None, :], part, mask=kept[:, None] & columns)
+                    _add_to_hidden(
+                        by_hidden, narrow, weight, rows, kept, classes, real, features, ROWS, FEATURES, PRECISION, WIDEN
+                    )
                 if WEIGHT and to_weight > 0:
-                    turned = tl.trans(narrow)
-                    for start in range(0, features, FEATURES):
-                        at = start + tl.arange(0, FEATURES)
-                        columns = (at < features)[None, :]
-                        block = tl.load(
-                            hidden + rows[:, None] * features + at[None, :], mask=kept[:, None] & columns, other=0.0
-                        )
-                        so_far = tl.load(mine + at[None, :], mask=columns, other=0.0)
-                        tl.store(mine + at[None, :], _dot(turned, block, so_far, PRECISION, WIDEN), mask=columns)
-                    tl.debug_barrier()
+                    _add_to_scratch(mine, narrow, hidden, rows, kept, features, FEATURES, PRECISION, WIDEN)
         if WEIGHT:
-            for start in range(0, features, FEATURES):
-                at = start + tl.arange(0, FEATURES)
-                columns = (at < features)[None, :]
-                done = tl.load(mine + at[None, :], mask=columns, other=0.0) * largest
-                tl.store(
-                    by_weight + classes[:, None] * features + at[None, :], done.to(by_weight.dtype.element_ty),
-                    mask=real[:, None] & columns,
-                )  # fmt: skip
-            tl.debug_barrier()
+            _hand_out(by_weight, mine, tl.load(factor), classes, real, features, FEATURES)
         if BY_BIAS:
-            tl.store(by_bias + classes, (bias_sums * largest).to(by_bias.dtype.element_ty), mask=real)
+            done = (bias_sums * tl.load(factor)).to(by_bias.dtype.element_ty)
+            tl.store(by_bias + classes, done, mask=real)
