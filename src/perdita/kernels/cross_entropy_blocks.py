@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from perdita.core.numerics import HALF
-from perdita.kernels.blocked import Plan, add_product
+from perdita.kernels.blocked import Plan, add_product, cached_rows, project
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -42,28 +42,24 @@ class CrossEntropyBlocks:
         by_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format) if plan.wanted[0] else None
         by_weight = weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)) if plan.wanted[1] else None
         by_bias = bias.new_zeros(classes, dtype=plan.sum_dtype(bias)) if bias is not None and plan.wanted[2] else None
-        narrow = hidden.new_empty(size, classes) if hidden.dtype in HALF else None
-        buffer = hidden.new_empty(size, classes, dtype=torch.promote_types(hidden.dtype, torch.float32))
+        buffer = hidden.new_empty(size, classes)
+        step = cached_rows(classes, size) if hidden.is_cpu else size
+        wide = hidden.new_empty(step, classes, dtype=scale.dtype) if hidden.dtype in HALF else None
         for start in range(0, rows, size):
             cut = slice(start, min(start + size, rows))
-            count = cut.stop - start
-            logits, thin = buffer[:count], None if narrow is None else narrow[:count]
-            _project(hidden[cut], weight, bias, logits if thin is None else thin)
-            if thin is not None:
-                logits.copy_(thin)
-            fade = self._cap(logits) if any(plan.wanted) else self._cap(logits, slope=False)
-            values[cut] = self._values(logits, target[cut])  # and the logits become probabilities
+            logits = project(buffer, hidden[cut], weight, bias)
+            for first in range(cut.start, cut.stop, step):
+                own = slice(first, min(first + step, cut.stop))
+                part = logits[first - start : own.stop - start]
+                work = part if wide is None else wide[: part.shape[0]].copy_(part)
+                values[own] = self._slope(work, target[own], scale[own], any(plan.wanted))
+                if wide is not None and any(plan.wanted):
+                    part.copy_(work)
             if not any(plan.wanted):
                 continue
-            row_scale = self._subtract(logits, target[cut], scale[cut], values[cut, 1])
-            if fade is not None:
-                logits.mul_(fade)
-            if thin is not None:
-                thin.copy_(logits)
-                logits = thin
+            row_scale = None if self.columns == 2 else scale[cut].unsqueeze(1)
             scaled = hidden[cut]
             if row_scale is not None:
-                row_scale = row_scale.unsqueeze(1)
                 scaled = (scaled * row_scale).to(hidden.dtype)
             if by_hidden is not None:
                 torch.mm(logits, weight, out=by_hidden[cut])
@@ -76,7 +72,19 @@ class CrossEntropyBlocks:
         gradients = [part for part in (by_hidden, by_weight, by_bias) if part is not None]
         return values if self.columns == 2 else values[:, 0], values[:, 1] if plan.extra else None, gradients
 
-    def _cap(self, logits: Float[Tensor, "n v"], slope: bool = True) -> Float[Tensor, "n v"] | None:
+    def _slope(
+        self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], scale: Tensor, wanted: bool
+    ) -> Float[Tensor, "n 2"]:
+        """Values and log-sum-exps of some rows; their gradient, where it is wanted, in the place of the logits."""
+        fade = self._cap(logits, wanted)
+        found = self._values(logits, target)  # and the logits become probabilities
+        if wanted:
+            self._subtract(logits, target, scale, found[:, 1])
+        if fade is not None:
+            logits.mul_(fade)
+        return found
+
+    def _cap(self, logits: Float[Tensor, "n v"], slope: bool) -> Float[Tensor, "n v"] | None:
         """softcap * tanh(logits / softcap), in place; gives its derivative 1 - (capped / softcap)^2."""
         if self.softcap is None:
             return None
@@ -99,8 +107,8 @@ class CrossEntropyBlocks:
 
     def _subtract(
         self, probs: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], scale: Tensor, lse: Float[Tensor, "n"]
-    ) -> Float[Tensor, "n"] | None:
-        """Probabilities become the gradient of the logits, in place, up to the factor for each row that is given."""
+    ) -> None:
+        """Probabilities become the gradient of the logits, in place; a scale of one column is left to the rows."""
         smoothing = self.label_smoothing
         if self.columns == 2:  # scale (n, 2): of the value, and of the log-sum-exp
             own, other = scale.unbind(1)
@@ -108,20 +116,12 @@ class CrossEntropyBlocks:
             probs.scatter_add_(1, target, (own * (smoothing - 1)).unsqueeze(1))
             if smoothing:
                 probs.sub_((own * smoothing / probs.shape[1]).unsqueeze(1))
-            return None
+            return
         if self.z_penalty:
             probs.mul_((1 + 2 * self.z_penalty * lse).unsqueeze(1))
         probs.scatter_add_(1, target, probs.new_full(target.shape, smoothing - 1))
         if smoothing:
             probs.sub_(smoothing / probs.shape[1])
-        return scale
-
-
-def _project(hidden: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
-    if bias is None:
-        torch.mm(hidden, weight.T, out=out)
-    else:
-        torch.addmm(bias, hidden, weight.T, out=out)
 
 
 def _accumulate(total: Tensor, slope: Tensor, hidden: Tensor, first: bool) -> None:
