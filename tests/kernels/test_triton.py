@@ -109,9 +109,9 @@ def test_the_kernels_compile_for_a_device_that_is_not_there(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("loss", "dtype", "options", "message"),
     [("cross_entropy", torch.float32, {"impl": "triton"}, "CUDA device.*impl=\"blocked\""),
-     ("focal", torch.float32, {"impl": "triton"}, "takes cross_entropy with class indices"),
-     ("focal", torch.float32, {"impl": "cut-cross-entropy"}, "takes cross_entropy with class indices"),
-     ("cross_entropy", torch.float32, {"impl": "cut-cross-entropy", "z_penalty": 0.1}, "no bias, label_smoothing, z_p"),
+     ("squentropy", torch.float32, {"impl": "triton"}, "takes cross_entropy or a function of it"),
+     ("focal", torch.float32, {"impl": "cut-cross-entropy"}, "has cross_entropy alone"),
+     ("cross_entropy", torch.float32, {"impl": "cut-cross-entropy", "z_penalty": 0.1}, "without bias, label_sm"),
      ("cross_entropy", torch.float32, {"impl": "liger"}, "impl must be one of")],
 )  # fmt: skip
 def test_refused(loss: str, dtype: torch.dtype, options: dict[str, Any], message: str) -> None:

@@ -42,7 +42,7 @@ FUSED: dict[str, tuple[torch.dtype, dict[str, Any]]] = {
 }
 SIDES = {"both": (True, True), "hidden": (True, False), "weight": (False, True)}
 FILTERED = [f"filter of {side}, {order}" for side in SIDES for order in ("sorted", "as they are")]
-OTHERS = ("cut_cross_entropy", "frozen weight", "frozen hidden", "double backward")
+OTHERS = ("cut_cross_entropy", "focal", "frozen weight", "frozen hidden", "double backward")
 
 
 def draw(dtype: torch.dtype, device: str) -> tuple[list[Tensor], Tensor]:
@@ -126,6 +126,17 @@ def public(device: str) -> dict[str, float]:
     return dict(zip(("value", "lse", "hidden", "weight", "bias"), errors(found, exact), strict=True))
 
 
+def function_of_it(device: str) -> dict[str, float]:
+    """A loss of the target's probability alone comes out of the same tiles."""
+    leaves, target = draw(torch.float32, device)
+    wide = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    found, exact = (
+        with_gradients(fused_linear("focal", *own[:2], target, bias=own[2], ignore_index=-100, impl=impl), own)
+        for impl, own in (("triton", leaves), ("reference", wide))
+    )
+    return dict(zip(("value", "hidden", "weight", "bias"), errors(found, exact), strict=True))
+
+
 def frozen(which: str, device: str) -> dict[str, float]:
     """One half alone is the same as that half of both."""
     leaves, target = draw(torch.float32, device)
@@ -159,6 +170,7 @@ def cases(device: str) -> dict[str, Callable[[], dict[str, float]]]:
     for which in ("weight", "hidden"):
         found[f"frozen {which}"] = lambda which=which: frozen(which, device)
     found["cut_cross_entropy"] = lambda: public(device)
+    found["focal"] = lambda: function_of_it(device)
     return {**found, "double backward": lambda: double_backward(device)}
 
 

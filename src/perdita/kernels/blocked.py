@@ -145,7 +145,7 @@ def _slopes(
         return slopes, *evaluate()
     variables = [tensors[index] for index in chosen]
     if plan.in_place:
-        found, aside = _own_graph(total, variables)
+        found, aside = own_graph(total, variables)
     else:
         found, aside = torch.func.grad(total, argnums=tuple(range(len(chosen))), has_aux=True)(*variables)
     for index, slope in zip(chosen, found, strict=True):
@@ -153,7 +153,7 @@ def _slopes(
     return slopes, aside[0], aside[1] if plan.extra else None
 
 
-def _own_graph(
+def own_graph(
     total: Callable[..., tuple[Tensor, tuple[Tensor, ...]]], variables: list[Tensor]
 ) -> tuple[Sequence[Tensor], tuple[Tensor, ...]]:
     """`torch.func.grad` by a graph of its own: faster, and unseen by the hooks of checkpointing."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from perdita.core.errors import InputError
 from perdita.core.numerics import HALF
-from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
+from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks, log_odds
 from perdita.kernels.inputs import Rows
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def whole(impl: str, rows: Rows, wish: Wish | None) -> Whole | None:
         InputError: the named one cannot do what is asked.
     """
     if impl in WHOLE:
-        reason = "takes cross_entropy with class indices and nothing beside them, in eager mode"
+        reason = "takes cross_entropy or a function of it, with class indices and nothing beside them, in eager mode"
         if wish is not None:
             reason = WHOLE[impl].refusal(rows, wish)
         if reason is not None:
@@ -117,6 +117,8 @@ def triton_values(rows: Rows, wish: Wish) -> tuple[Tensor, Tensor]:
 
     cut = Cut(softcap=written.softcap, label_smoothing=written.label_smoothing)
     values, lse = values_and_lse(cut, *head[:3], rows.by_row["target"], rows.mask, definition)
+    if written.of_target is not None:
+        values = written.of_target(log_odds(values))
     return values + written.z_penalty * lse.square() if written.z_penalty else values, lse
 
 
@@ -125,8 +127,8 @@ def peer_refusal(rows: Rows, wish: Wish) -> str | None:
     (head,), written = rows.heads.values(), wish.written
     if not installed("cut_cross_entropy"):
         return "needs the package cut-cross-entropy (pip install cut-cross-entropy)"
-    if written.label_smoothing or written.z_penalty or wish.with_lse or head.bias is not None:
-        return "has no bias, label_smoothing, z_penalty or return_lse"
+    if written.label_smoothing or written.z_penalty or wish.with_lse or head.bias is not None or written.of_target:
+        return "has cross_entropy alone, without bias, label_smoothing, z_penalty and return_lse"
     if head.hidden.is_cuda and (torch.cuda.get_device_capability(head.hidden.device) < AMPERE):
         return "needs a GPU of compute capability 8.0 at least"
     if head.hidden.is_cuda and head.hidden.dtype not in HALF:
