@@ -1,4 +1,4 @@
-"""A fused output layer in data-parallel, sharded and vocabulary-parallel training equals one process with everything."""
+"""A fused output layer in data-parallel, sharded and vocabulary-parallel training equals one process."""
 
 from __future__ import annotations
 
