@@ -19,6 +19,7 @@ _PLACES = {  # what else is public here, and where it lives
     "blockwise_pairs": "kernels.pairs",
     "encode_in_chunks": "kernels.gradient_cache",
     "fused_linear": "kernels.linear",
+    "fused_log_probabilities": "kernels.responses.log_probabilities",
     "pair_weights": "kernels.pair_weights",
 }
 

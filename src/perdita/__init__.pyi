@@ -43,6 +43,7 @@ from perdita.kernels.gradient_cache import encode_in_chunks as encode_in_chunks
 from perdita.kernels.linear import fused_linear as fused_linear
 from perdita.kernels.pair_weights import pair_weights as pair_weights
 from perdita.kernels.pairs import blockwise_pairs as blockwise_pairs
+from perdita.kernels.responses.log_probabilities import fused_log_probabilities as fused_log_probabilities
 
 __version__: str
 

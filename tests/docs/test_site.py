@@ -19,10 +19,10 @@ from tools import reference_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "reference" not in path.parts)
-WITH_CODE = [
-    path for path in PAGES if "```python\n" in path.read_text() and path.parent.name in ("tutorials", "explanation")
-]
+ROOMS = ("tutorials", "explanation", "how-to")
+WITH_CODE = [path for path in PAGES if "```python\n" in path.read_text() and path.parent.name in ROOMS]
 SHOWN_ONLY = {"pair_losses.md", "balancing.md"}  # their blocks are excerpts; the tests of those rooms run such code
+SHOWN_ONLY |= {"integrations.md"}  # whose blocks run one by one, in the tests of its room
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from perdita.compare.train.memory import peak_bytes
-from perdita.kernels import cut_cross_entropy, fused_linear
+from perdita.kernels import cut_cross_entropy, fused_linear, fused_log_probabilities
 
 class Largest(TorchDispatchMode):
     bytes = 0
@@ -37,7 +37,28 @@ hidden = torch.randn({ROWS}, {FEATURES}, requires_grad=True)
 weight = torch.randn({CLASSES}, {FEATURES}, requires_grad=True)
 target = torch.randint({CLASSES}, ({ROWS},))
 
+RESPONSES = 16
+
+def responses(tensor):
+    return tensor.view(RESPONSES, {ROWS} // RESPONSES, *tensor.shape[1:])
+
+def preference(reduction):
+    reference = responses(hidden).detach(), weight.detach()
+    value = fused_linear(
+        "dpo", responses(hidden), weight, responses(target), reference=reference, reduction=reduction,
+        block_rows={BLOCK},
+    )
+    return torch.autograd.grad(value.sum(), [hidden, weight])
+
+def entropy():
+    parts = fused_log_probabilities(hidden, weight, target, return_entropy=True, return_lse=True, block_rows={BLOCK})
+    return torch.autograd.grad(torch.stack(parts).sum(), [hidden, weight])
+
 def step(loss, impl, reduction):
+    if loss == "dpo":
+        return preference(reduction)
+    if loss == "entropy":
+        return entropy()
     upstream = torch.ones({ROWS}) if reduction == "none" else torch.ones(())
     if impl == "cut":
         value = cut_cross_entropy(hidden, weight, target, reduction=reduction, block_rows={BLOCK}, block_classes=1024)
@@ -55,7 +76,8 @@ print(json.dumps(found))
 
 # loss, implementation, and how many blocks of logits may be alive at once
 CASES = [
-    ("cross_entropy", "auto", 1.2), ("cross_entropy", "blocked", 5), ("focal", "auto", 8), ("cross_entropy", "cut", 1)
+    ("cross_entropy", "auto", 1.2), ("cross_entropy", "blocked", 5), ("focal", "auto", 8), ("cross_entropy", "cut", 1),
+    ("dpo", "auto", 1.2), ("entropy", "auto", 8),
 ]  # fmt: skip
 REDUCTIONS = ("mean", "none")
 MEASURED = [*((loss, impl, reduction) for loss, impl, _ in CASES for reduction in REDUCTIONS)]

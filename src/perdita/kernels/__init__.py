@@ -2,6 +2,8 @@
 
 from perdita.kernels.linear import fused_linear
 from perdita.kernels.one_pass import cross_entropy
+from perdita.kernels.responses.log_probabilities import fused_log_probabilities, fused_sequence_log_probability
+from perdita.kernels.responses.preference import fused_preference
 from perdita.kernels.row_loss import Head
 from perdita.kernels.rows import fused_rows
 from perdita.kernels.tiled_cross_entropy import cut_cross_entropy
@@ -12,7 +14,10 @@ __all__ = [
     "cross_entropy",
     "cut_cross_entropy",
     "fused_linear",
+    "fused_log_probabilities",
+    "fused_preference",
     "fused_rows",
+    "fused_sequence_log_probability",
     "vocabulary_parallel_cross_entropy",
     "vocabulary_parallel_linear",
 ]

@@ -75,7 +75,7 @@ def fuse(
             size = block_rows(rows)
             value, lse = blocked(rows, reduction, normalizer, z_penalty, return_lse, size, accumulate, written)
     if rows.looked:
-        _check_finite(rows, value)
+        check_rows(rows, value)
     return (value, lse) if return_lse else value
 
 
@@ -95,13 +95,20 @@ def _values_and_lse(rows: Rows, block_rows: int, accumulate: torch.dtype | None)
 
 
 def reference(
-    rows: Rows, reduction: str, normalizer: float | Tensor | None, z_penalty: float, with_lse: bool
+    rows: Rows,
+    reduction: str,
+    normalizer: float | Tensor | None,
+    z_penalty: float,
+    with_lse: bool,
+    kept: Rows | None = None,
+    index: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """The definition: all logits at once, the loss, the contract's reduction."""
-    filled = rows.filled()
+    """The definition: all logits at once, the loss, the contract's reduction; of the kept rows alone if these come."""
+    filled = rows.filled() if kept is None else kept
     logits = [linear(*head[:3]) for head in filled.heads.values()]
     shared = [*filled.shared.values(), *filled.loss.parameters.values()]
-    values, lse, counts = _evaluate(filled, z_penalty, with_lse, logits, list(filled.by_row.values()), shared)
+    found = _evaluate(filled, z_penalty, with_lse, logits, list(filled.by_row.values()), shared)
+    values, lse, counts = (None if part is None else rows.spread(index, part) for part in found)
     return rows.reduced(values, counts, reduction, normalizer), None if lse is None else rows.unreduced(lse)
 
 
@@ -141,7 +148,7 @@ def blocked(
     """The same without the logits of more than one block."""
     kept, index = rows.kept()
     if index is not None and index.numel() == 0:
-        return reference(rows, reduction, normalizer, z_penalty, with_lse)
+        return reference(rows, reduction, normalizer, z_penalty, with_lse, kept, index)
     tensors = kept.tensors()
     evaluate = functools.partial(_evaluate, kept, z_penalty)
     counted = written is None and _has_counts(kept, evaluate)
@@ -217,7 +224,7 @@ def _scale(
     return own / total, items
 
 
-def _check_finite(rows: Rows, value: Tensor) -> None:
+def check_rows(rows: Rows, value: Tensor) -> None:
     """Name the row of a NaN or infinity among those that count."""
     if math.isfinite(value.sum().item()):
         return

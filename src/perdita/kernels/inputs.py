@@ -203,6 +203,12 @@ def check_head(hidden_name: str, weight_name: str, head: Head) -> None:
             raise InputError(f"{name} must be a floating tensor of shape {dims}, not {type(tensor).__name__}")
         if not tensor.is_floating_point():
             raise InputError(f"{name} must be a floating tensor of shape {dims}, but came as {tensor.dtype}")
+        if hasattr(tensor, "placements"):
+            raise InputError(
+                f"{name} is a DTensor, spread over ranks; call within the forward pass of the module that holds it, "
+                f"where FSDP2 has gathered it, pass {name}.full_tensor(), or, where classes are spread, "
+                f"{name}.to_local() to vocabulary_parallel_linear"
+            )
     if weight.ndim != 2 or hidden.ndim < 2 or hidden.shape[-1] != weight.shape[1]:
         raise InputError(
             f"{hidden_name} must have shape (*n, d) and {weight_name} (v, d) with one d, but they came as "

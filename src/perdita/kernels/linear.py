@@ -62,7 +62,8 @@ def fused_linear(
 
     Args:
         loss: name, public function or `Criterion` of a loss over logits (n, c) whose values depend on their own row
-            alone. Learnable parameters of a criterion get their gradient.
+            alone. Learnable parameters of a criterion get their gradient. Losses of preferences between responses, as
+            `dpo`, take ``reference`` and ``average`` too: `perdita.kernels.fused_preference`.
         hidden: (*n, d) inputs of the output layer; leading dimensions count as rows.
         weight: (v, d) weight of the output layer, as in `torch.nn.Linear`.
         target: the loss's second tensor, with the leading shape of hidden; (hidden, weight), and bias and softcap after
@@ -108,12 +109,34 @@ def fused_linear(
         Gradients in the forward pass: Hsu et al., "Liger Kernel", arXiv 2410.10989, section 3.2. z_penalty: Chowdhery
         et al., "PaLM", JMLR 2023, arXiv 2204.02311, section 5. See `cut_cross_entropy` for the other way round.
     """
+    from perdita.kernels.responses.preference import card_of_responses
+
+    if card_of_responses(loss):
+        return _preference(
+            loss, hidden, weight, target, z_penalty, return_lse, bias=bias, softcap=softcap, shift=shift, mask=mask,
+            ignore_index=ignore_index, example_weight=example_weight, reduction=reduction, normalizer=normalizer,
+            block_rows=block_rows, memory=memory, accumulate=accumulate, impl=impl, **options,
+        )  # fmt: skip
     return fuse(
         loss, Head(hidden, weight, bias, softcap), target, options,
         shift=checked_shift(shift), weight=example_weight, mask=mask, ignore_index=ignore_index, reduction=reduction,
         normalizer=normalizer, z_penalty=z_penalty, return_lse=return_lse, accumulate=accumulate, impl=impl,
-        block_rows=lambda rows: _block_rows(rows, block_rows, memory), hand_written=_hand_written,
+        block_rows=lambda rows: block_rows_of(rows, block_rows, memory), hand_written=_hand_written,
     )  # fmt: skip
+
+
+def _preference(
+    loss: Any, hidden: Tensor, weight: Tensor, target: Any, z_penalty: float, return_lse: bool, **options: Any
+) -> Tensor:
+    """A loss of whole responses, which has no log-sum-exp of its own."""
+    from perdita.kernels.responses.preference import fused_preference
+
+    if z_penalty or return_lse:
+        raise InputError(
+            "a loss of whole responses has no log-sum-exp for z_penalty or return_lse; "
+            "take it from perdita.fused_log_probabilities(..., return_lse=True)"
+        )
+    return fused_preference(loss, hidden, weight, target, **options)
 
 
 def checked_shift(shift: int | bool) -> int:
@@ -145,7 +168,7 @@ def _of_log_odds(loss: RowLoss, log_odds: Float[Tensor, "n"]) -> Float[Tensor, "
     return loss.values({loss.card.signature.fields[0].name: logits, "target": target}, {}, 0.0, False)[0]
 
 
-def _block_rows(rows: Rows, block_rows: int | None, memory: int | None) -> int:
+def block_rows_of(rows: Rows, block_rows: int | None, memory: int | None) -> int:
     """Half as many rows as there are features: then a block of logits is half as large as the weight."""
     head = next(iter(rows.heads.values()))
     least = max(head.hidden.shape[1] // 2, CACHED_LOGITS // max(head.classes, 1), 1)

@@ -115,9 +115,8 @@ def grpo(
     reference_log_prob there is no penalty. No gradient reaches either, nor the advantage; r and s beyond e^20 go on as
     straight lines. Advantages of a group of answers come from `group_advantages`.
 
-    How tokens are averaged is the caller's choice. The mean is over all tokens; with weight 1 / length of each token's
-    answer and normalizer the number of answers it is the mean over answers of their means, as in the paper; with
-    normalizer answers times the largest length no length is preferred (Dr. GRPO).
+    How tokens are averaged is the caller's choice: `aggregate_tokens` names the ways and gives ``weight`` and
+    ``normalizer`` for each. Without them the mean is over all tokens; the paper's is over answers of their means.
 
     Args:
         logits: (n, c, *d) unnormalised scores.
