@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Cost, Traits, loss
-from perdita.core.numerics import pick
+from perdita.core.numerics import as_distribution, pick
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, is_spread
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -59,33 +60,64 @@ def entmax_root_of(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:
     return (half - threshold).relu()
 
 
+def square_entropy(probs: Float[Tensor, "n c *d"]) -> Float[Tensor, "n *d"]:
+    """(1 - sum p^2) / 2, whose best response to logits is sparsemax."""
+    return (1 - probs.square().sum(1)) / 2
+
+
+def root_entropy(roots: Float[Tensor, "n c *d"]) -> Float[Tensor, "n *d"]:
+    """4/3 (1 - sum p^{3/2}) from the square roots of p, whose best response to logits is 1.5-entmax."""
+    return 4 / 3 * (1 - roots.pow(3).sum(1))
+
+
+def at_target(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    label_smoothing: float,
+    entropy: Callable[[Tensor], Tensor],
+) -> Float[Tensor, "n *d"]:
+    """The mean logit under the target plus the target's own entropy, which is 0 for a class index."""
+    if not is_spread(target, label_smoothing):
+        return pick(logits, target)
+    truth = as_distribution(target, logits, label_smoothing)
+    return (truth * logits).sum(1) + entropy(truth)
+
+
 @loss(
     task="multiclass",
     traits=Traits(
         classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
+    ranges={"label_smoothing": LABEL_SMOOTHING},
     cost=Cost(passes=26),
     ignore_index=-100,
 )  # fmt: skip
-def sparsemax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def sparsemax(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
     r"""The loss of sparsemax, whose probabilities are the point of the simplex nearest to the logits.
 
-    With p the sparsemax of the logits z and y the target:
+    With p the sparsemax of the logits z and t the target as a distribution:
 
-    .. math:: \ell = \sum_k p_k z_k - z_y + \tfrac12 \Big(1 - \sum_k p_k^2\Big)
+    .. math:: \ell = \sum_k (p_k - t_k) z_k + \tfrac12 \sum_k (t_k^2 - p_k^2)
 
-    The gradient is p minus the target's indicator. The value is exactly 0 where z_y exceeds all other logits by 1.
+    The Fenchel-Young loss: the gradient is p - t, and the value exactly 0 where p is t, for a class index y where z_y
+    exceeds all other logits by 1.
 
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> perdita.functional.sparsemax(torch.tensor([[0.5, 0.0]]), torch.tensor([0])).item()
@@ -97,7 +129,8 @@ def sparsemax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> F
     """
     logits = logits - logits.detach().amax(1, keepdim=True)
     probs = sparsemax_of(logits)
-    return (probs * logits).sum(1) - pick(logits, target) + (1 - probs.square().sum(1)) / 2
+    highest = (probs * logits).sum(1) + square_entropy(probs)
+    return highest - at_target(logits, target, label_smoothing, square_entropy)
 
 
 @loss(
@@ -107,27 +140,35 @@ def sparsemax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> F
         classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
+    ranges={"label_smoothing": LABEL_SMOOTHING},
     cost=Cost(passes=27),
     ignore_index=-100,
 )  # fmt: skip
-def entmax15(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def entmax15(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
     r"""The loss of 1.5-entmax, between softmax and sparsemax.
 
-    With p = max(0, z / 2 - \tau)^2, \tau such that p sums to one, and y the target:
+    With p = max(0, z / 2 - \tau)^2, \tau such that p sums to one, and t the target as a distribution:
 
-    .. math:: \ell = \sum_k p_k z_k - z_y + \tfrac43 \Big(1 - \sum_k p_k^{3/2}\Big)
+    .. math:: \ell = \sum_k (p_k - t_k) z_k + \tfrac43 \sum_k (t_k^{3/2} - p_k^{3/2})
 
-    The gradient is p minus the target's indicator. The value is exactly 0 where z_y exceeds all other logits by 2.
+    The Fenchel-Young loss: the gradient is p - t, and the value exactly 0 where p is t, for a class index y where z_y
+    exceeds all other logits by 2.
 
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> perdita.functional.entmax15(torch.tensor([[0.0, 0.0]]), torch.tensor([0])).item()
@@ -138,4 +179,5 @@ def entmax15(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Fl
     """
     logits = logits - logits.detach().amax(1, keepdim=True)
     root = entmax_root_of(logits)
-    return (root.square() * logits).sum(1) - pick(logits, target) + 4 / 3 * (1 - root.pow(3).sum(1))
+    highest = (root.square() * logits).sum(1) + root_entropy(root)
+    return highest - at_target(logits, target, label_smoothing, lambda probs: root_entropy(probs.sqrt()))

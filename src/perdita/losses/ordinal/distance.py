@@ -36,7 +36,10 @@ def cumulative_gap(
     ignore_index=-100,
 )  # fmt: skip
 def ordinal_log_loss(
-    logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, alpha: float = 1.0
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    alpha: float = 1.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Every wrong class pays for its probability, the more the farther it is from the label.
 
@@ -44,16 +47,18 @@ def ordinal_log_loss(
 
     .. math:: \ell = -\sum_k |k - y|^{\text{alpha}} \log(1 - p_k)
 
+    For a soft target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) classes y.
+        target: (n, *d) classes y, or (n, c, *d) probabilities.
         alpha: above 0; the larger, the more the far classes count.
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, an alpha that is not positive.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, an alpha that is not positive.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
@@ -64,8 +69,13 @@ def ordinal_log_loss(
         Castagnos, Mihelich, Dognin, "A Simple Log-based Loss Function for Ordinal Text Classification", COLING 2022,
         equation 4.
     """
-    classes = torch.arange(logits.shape[1], device=logits.device).view(1, -1, *[1] * (logits.ndim - 2))
-    distance = (classes - target.unsqueeze(1)).abs().to(logits.dtype) ** alpha
+    classes = torch.arange(logits.shape[1], device=logits.device)
+    if target.is_floating_point():
+        table = (classes - classes.unsqueeze(1)).abs().to(logits.dtype) ** alpha
+        distance = torch.einsum("ky,ny...->nk...", table, target.to(logits.dtype))
+    else:
+        each = classes.view(1, -1, *[1] * (logits.ndim - 2))
+        distance = (each - target.unsqueeze(1)).abs().to(logits.dtype) ** alpha
     return (distance * F.softplus(class_log_odds(logits))).sum(1)  # softplus(log-odds) = -log(1 - p)
 
 
