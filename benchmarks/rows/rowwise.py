@@ -27,10 +27,10 @@ MOST_BUFFERS = 3
 # what needs more than five full passes, which a loss's card counts, and what they are for
 WHY = {
     "aldr_kl": "mean size, softmax, its entropy, violations, their soft maximum",
-    "bi_tempered": "six Newton steps of two powers each for the shift, four of them without a gradient",
-    "entmax15": "twenty Newton steps for the threshold, then its closed form",
+    "bi_tempered": "six Newton steps of a power, a quotient and a sum for the shift, two of them with a gradient",
+    "entmax15": "eight Newton steps for the threshold of normal logits, then three moments and their gradients",
     "legendre_loss": "a learnt link, whose hidden units come on top of the passes",
-    "sparsemax": "twenty Newton steps for the threshold, then its closed form",
+    "sparsemax": "seven Newton steps for the threshold of normal logits, then two moments and their gradients",
 }
 
 

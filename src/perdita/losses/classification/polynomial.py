@@ -116,7 +116,7 @@ def poly_cross_entropy(
 @loss(
     task="multiclass",
     paper="polyloss",
-    aliases=("truncated_cross_entropy",),
+    aliases=("truncated_cross_entropy", "taylor_cross_entropy"),
     traits=Traits(
         proper=False, classification_calibrated=True, convex=False, bounded=True, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
@@ -160,7 +160,8 @@ def poly_drop(
         0.23570...
 
     Source:
-        Leng et al., "PolyLoss", ICLR 2022, arXiv 2204.12511: the series without its higher terms.
+        Feng, Shu, Lin, Lv, Li, An, "Can Cross Entropy Loss Be Robust to Label Noise?", IJCAI 2020, equation 8; Leng et
+        al., "PolyLoss", ICLR 2022, arXiv 2204.12511: the series without its higher terms.
     """
     coefficients = [1 / power for power in range(1, int(terms) + 1)]
     return of_log_odds(

@@ -25,9 +25,10 @@ def newton_step(
     It solves mass ** (1 - temperature) = 1, whose left side is a power mean and so nearly straight in the shift.
     """
     power = temperature - 1
-    base = 1 + power * (shift - logits)
-    mass = base.pow(-1 / power).sum(1, keepdim=True)
-    slope = power * mass.pow(-temperature) * base.pow(-temperature / power).sum(1, keepdim=True)
+    base = torch.sub(1 + power * shift, logits, alpha=power)
+    each = base.pow(-1 / power)  # the tempered exponentials; over their base they are the next power
+    mass = each.sum(1, keepdim=True)
+    slope = power * mass.pow(-temperature) * (each / base).sum(1, keepdim=True)
     return shift + (1 - mass.pow(-power)) / slope
 
 
@@ -65,7 +66,7 @@ def tempered_log(log_x: Float[Tensor, "*n"], order: float) -> Float[Tensor, "*n"
         "tail": Range(1, 4, search=(1.0, 2.0)),
         "label_smoothing": LABEL_SMOOTHING,
     },
-    cost=Cost(passes=25),
+    cost=Cost(passes=22),
     ignore_index=-100,
 )  # fmt: skip
 def bi_tempered(
