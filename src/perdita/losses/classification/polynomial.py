@@ -160,7 +160,7 @@ def poly_drop(
         0.23570...
 
     Source:
-        Feng, Shu, Lin, Lv, Li, An, "Can Cross Entropy Loss Be Robust to Label Noise?", IJCAI 2020, equation 8; Leng et
+        Feng, Shu, Lin, Lv, Li, An, "Can Cross Entropy Loss Be Robust to Label Noise?", IJCAI 2020; Leng et
         al., "PolyLoss", ICLR 2022, arXiv 2204.12511: the series without its higher terms.
     """
     coefficients = [1 / power for power in range(1, int(terms) + 1)]

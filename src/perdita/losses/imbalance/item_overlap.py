@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution
-from perdita.losses.classification.log_odds import class_log_odds
+from perdita.losses.classification.log_odds import class_logarithms
 from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, of_log_odds
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ALPHA = Range(0, search=(0.0, 1.0))
 SMOOTH = Range(0, search=(1e-4, 10.0), log=True)
+NO_LESS = 1e-30  # above this, smooth alone keeps a denominator away from 0
 ERROR_WEIGHT = Range(0, search=(0.1, 0.9))
 
 
@@ -29,7 +30,8 @@ def faded(log_odds: Float[Tensor, "*n"], alpha: float) -> Float[Tensor, "*n"]:
 def dice_of(share: Float[Tensor, "*n"], truth: Float[Tensor, "*n"], smooth: float, square: bool) -> Float[Tensor, "*n"]:
     """1 - (2 w y + smooth) / (w + y + smooth), the two in the denominator squared or not; 0 where it is 0."""
     size = share.square() + truth.square() if square else share + truth
-    return 1 - quotient(2 * share * truth + smooth, size + smooth)
+    part, whole = 2 * share * truth + smooth, size + smooth
+    return 1 - (part / whole if smooth > NO_LESS else quotient(part, whole))
 
 
 def quotient(part: Tensor, whole: Tensor) -> Tensor:
@@ -212,7 +214,7 @@ def self_adjusting_dice(
         differentiable=True,
     ),
     ranges={"alpha": ALPHA, "smooth": SMOOTH, "label_smoothing": LABEL_SMOOTHING},
-    cost=Cost(passes=5),
+    cost=Cost(passes=12),
     ignore_index=-100,
 )  # fmt: skip
 def one_versus_rest_dice(
@@ -253,4 +255,5 @@ def one_versus_rest_dice(
         are what its scripts use; without squares it divides an item's overlap by sums over the batch.
     """
     truth = as_distribution(target, logits, label_smoothing)
-    return dice_of(faded(class_log_odds(logits), alpha), truth, smooth, True).sum(1)
+    log_p, log_rest = class_logarithms(logits)
+    return dice_of(torch.exp(alpha * log_rest + log_p), truth, smooth, True).sum(1)

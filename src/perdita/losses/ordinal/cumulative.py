@@ -180,5 +180,6 @@ def corn(
     """
     passed = passed_share(target, logits)
     asked = torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], 1)
-    terms = passed * F.softplus(-logits) + (asked - passed) * F.softplus(logits)
+    share = passed / asked.where(asked > 0, 1.0)  # P(y > j given y > j - 1)
+    terms = F.binary_cross_entropy_with_logits(logits, share, weight=asked, reduction="none")
     return terms.sum(1), asked.sum(1)

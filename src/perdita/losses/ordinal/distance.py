@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution
-from perdita.losses.classification.log_odds import class_log_odds
+from perdita.losses.classification.log_odds import class_logarithms
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -32,7 +31,7 @@ def cumulative_gap(
         differentiable=True,
     ),
     ranges={"alpha": Range(0, open="low", search=(0.5, 2.0))},
-    cost=Cost(passes=5),
+    cost=Cost(passes=8),
     ignore_index=-100,
 )  # fmt: skip
 def ordinal_log_loss(
@@ -76,7 +75,7 @@ def ordinal_log_loss(
     else:
         each = classes.view(1, -1, *[1] * (logits.ndim - 2))
         distance = (each - target.unsqueeze(1)).abs().to(logits.dtype) ** alpha
-    return (distance * F.softplus(class_log_odds(logits))).sum(1)  # softplus(log-odds) = -log(1 - p)
+    return -(distance * class_logarithms(logits)[1]).sum(1)
 
 
 @loss(
