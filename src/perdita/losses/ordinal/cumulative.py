@@ -180,6 +180,9 @@ def corn(
     """
     passed = passed_share(target, logits)
     asked = torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], 1)
+    if not target.is_floating_point():
+        terms = F.softplus(torch.where(passed > 0, -logits, logits))
+        return torch.where(asked > 0, terms, 0.0).sum(1), asked.sum(1)
     share = passed / asked.where(asked > 0, 1.0)  # P(y > j given y > j - 1)
     terms = F.binary_cross_entropy_with_logits(logits, share, weight=asked, reduction="none")
     return terms.sum(1), asked.sum(1)

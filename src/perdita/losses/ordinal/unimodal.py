@@ -70,7 +70,10 @@ def unimodal_cross_entropy(
     """
     rise = logits.softmax(1).diff(dim=1)  # (n, c - 1, *d)
     passed = passed_share(target, rise)
-    wrong_way = passed * F.relu(margin - rise) + (1 - passed) * F.relu(margin + rise)
+    if target.is_floating_point():
+        wrong_way = passed * F.relu(margin - rise) + (1 - passed) * F.relu(margin + rise)
+    else:
+        wrong_way = F.relu(margin + torch.where(passed > 0, -rise, rise))
     return cross_entropy.per_example(logits, target) + penalty * wrong_way.sum(1)
 
 
