@@ -55,6 +55,7 @@ class ActivePassive(Criterion):
         active_weight: float = 1.0,
         passive_weight: float = 1.0,
         log_zero: float = -4.0,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -499,7 +500,13 @@ class BetaNll(Criterion):
 class BiTempered(Criterion):
     """A bounded logistic loss of a heavy-tailed softmax."""
     def __init__(
-        self, *, boundedness: float = 0.8, tail: float = 1.4, reduction: str = "mean", ignore_index: int | None = -100
+        self,
+        *,
+        boundedness: float = 0.8,
+        tail: float = 1.4,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,
@@ -648,6 +655,22 @@ class BinarySelfAdjustingDice(Criterion):
         square: bool = False,
         reduction: str = "mean",
         ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class BinarySquentropy(Criterion):
+    """Binary cross-entropy plus the square of half the logit: squentropy of two classes that share one logit."""
+    def __init__(
+        self, *, square_weight: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
     ) -> None: ...
     def forward(
         self,
@@ -862,6 +885,7 @@ class ClassBalancedCrossEntropy(Criterion):
         self,
         *,
         beta: float = 0.999,
+        label_smoothing: float = 0.0,
         class_counts: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -884,6 +908,7 @@ class CompSum(Criterion):
         self,
         *,
         tau: float = 1.0,
+        label_smoothing: float = 0.0,
         class_weight: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -1001,7 +1026,12 @@ class ConditionalCsDivergence(Criterion):
 class ConstrainedMargin(Criterion):
     """The summed penalties of the wrong classes' scores, under the constraint that the scores of an item sum to zero."""
     def __init__(
-        self, *, transform: str = "squared_hinge", reduction: str = "mean", ignore_index: int | None = -100
+        self,
+        *,
+        transform: str = "squared_hinge",
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,
@@ -1279,6 +1309,22 @@ class CrpsGaussian(Criterion):
         mean: Tensor,
         target: Tensor,
         scale: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CrpsHistogram(Criterion):
+    """Continuous ranked probability score of a histogram on a fixed grid: squared errors of its distribution function."""
+    def __init__(
+        self, *, low: float = -10.0, high: float = 10.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -1580,7 +1626,9 @@ class EnergyScore(Criterion):
 
 class Entmax15(Criterion):
     """The loss of 1.5-entmax, between softmax and sparsemax."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -1786,6 +1834,7 @@ class Focal(Criterion):
         self,
         *,
         gamma: float = 2.0,
+        label_smoothing: float = 0.0,
         class_weight: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -1849,7 +1898,9 @@ class GeneralizedBoxIou(Criterion):
 
 class GeneralizedCrossEntropy(Criterion):
     """A Box-Cox transform of the target's probability, between cross-entropy and the mean absolute error."""
-    def __init__(self, *, q: float = 0.7, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, q: float = 0.7, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -2285,6 +2336,7 @@ class Ldam(Criterion):
         *,
         max_margin: float = 0.5,
         scale: float = 30.0,
+        label_smoothing: float = 0.0,
         class_counts: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -2574,6 +2626,7 @@ class LogitAdjustedCrossEntropy(Criterion):
         self,
         *,
         strength: float = 1.0,
+        label_smoothing: float = 0.0,
         class_counts: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -3176,7 +3229,9 @@ class NormFace(Criterion):
 
 class NormalizedCrossEntropy(Criterion):
     """Cross-entropy over its sum for all possible labels."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -3254,8 +3309,10 @@ class NumberToken(Criterion):
     __call__ = forward
 
 class OneHotSquare(Criterion):
-    """Squared distance between the scores and the indicator of the target."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    """Squared distance between the scores and the target as a distribution."""
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -3269,7 +3326,9 @@ class OneHotSquare(Criterion):
 
 class OneVersusAll(Criterion):
     """Binary cross-entropy of each class against all others, summed over classes."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -3287,6 +3346,7 @@ class OneVersusAllHinge(Criterion):
         self,
         *,
         power: int = 2,
+        label_smoothing: float = 0.0,
         class_weight: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -3306,7 +3366,13 @@ class OneVersusAllHinge(Criterion):
 class OneVersusRestDice(Criterion):
     """Dice of an item with its label, for every class against the rest, summed over the classes."""
     def __init__(
-        self, *, alpha: float = 0.01, smooth: float = 1.0, reduction: str = "mean", ignore_index: int | None = -100
+        self,
+        *,
+        alpha: float = 0.01,
+        smooth: float = 1.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,
@@ -3497,7 +3563,9 @@ class PolyCrossEntropy(Criterion):
 
 class PolyDrop(Criterion):
     """Cross-entropy's power series in 1 - p, cut off after its first terms."""
-    def __init__(self, *, terms: int = 2, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, terms: int = 2, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -3538,6 +3606,7 @@ class PolyFocalMulticlass(Criterion):
         *,
         epsilon: float | Sequence[float] = 1.0,
         gamma: float = 2.0,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -3957,7 +4026,13 @@ class ScaleShiftInvariantDepth(Criterion):
 class SelfAdjustingDice(Criterion):
     """Dice of the target's class alone, fading where its probability is near 1 already."""
     def __init__(
-        self, *, alpha: float = 0.01, smooth: float = 1.0, reduction: str = "mean", ignore_index: int | None = -100
+        self,
+        *,
+        alpha: float = 0.01,
+        smooth: float = 1.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,
@@ -4269,8 +4344,10 @@ class SoftTriple(Criterion):
     __call__ = forward
 
 class SoftmaxMae(Criterion):
-    """Absolute error between the softmax and the indicator of the target, summed over classes."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    """Absolute error between the softmax and the target, summed over classes."""
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -4306,7 +4383,9 @@ class SparseDistillation(Criterion):
 
 class Sparsemax(Criterion):
     """The loss of sparsemax, whose probabilities are the point of the simplex nearest to the logits."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -4345,7 +4424,14 @@ class SphereFace(Criterion):
 
 class SphericalSoftmax(Criterion):
     """Cross-entropy of probabilities that grow with the squared score."""
-    def __init__(self, *, epsilon: float = 0.01, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self,
+        *,
+        epsilon: float = 0.01,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -4402,7 +4488,12 @@ class SquaredEarthMover(Criterion):
 class Squentropy(Criterion):
     """Cross-entropy plus the mean squared logit of the wrong classes."""
     def __init__(
-        self, *, square_weight: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+        self,
+        *,
+        square_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
     ) -> None: ...
     def forward(
         self,
@@ -4593,6 +4684,7 @@ class SymmetricCrossEntropy(Criterion):
         alpha: float = 0.1,
         beta: float = 1.0,
         log_zero: float = -4.0,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -4609,7 +4701,9 @@ class SymmetricCrossEntropy(Criterion):
 
 class TaylorSoftmax(Criterion):
     """Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -4900,6 +4994,7 @@ class ZLoss(Criterion):
         *,
         sharpness: float = 1.0,
         threshold: float = 0.0,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...

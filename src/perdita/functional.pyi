@@ -13,6 +13,7 @@ def active_passive(
     active_weight: float = 1.0,
     passive_weight: float = 1.0,
     log_zero: float = -4.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -252,6 +253,7 @@ def bi_tempered(
     *,
     boundedness: float = 0.8,
     tail: float = 1.4,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -378,6 +380,19 @@ def binary_self_adjusting_dice(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Dice of one item with its label, where an item that is decided already counts for less."""
+
+def binary_squentropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    square_weight: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy plus the square of half the logit: squentropy of two classes that share one logit."""
 
 def binary_tversky(
     logits: Tensor,
@@ -533,6 +548,7 @@ def class_balanced_cross_entropy(
     *,
     class_counts: Tensor | None = None,
     beta: float = 0.999,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -547,6 +563,7 @@ def comp_sum(
     *,
     tau: float = 1.0,
     class_weight: Tensor | None = None,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -630,6 +647,7 @@ def constrained_margin(
     target: Tensor,
     *,
     transform: str = "squared_hinge",
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -823,6 +841,20 @@ def crps_gaussian(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Continuous ranked probability score of a normal distribution."""
+
+def crps_histogram(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    low: float = -10.0,
+    high: float = 10.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Continuous ranked probability score of a histogram on a fixed grid: squared errors of its distribution function."""
 
 def crps_mixture(
     means: Tensor,
@@ -1044,6 +1076,7 @@ def entmax15(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -1206,6 +1239,7 @@ def focal(
     *,
     gamma: float = 2.0,
     class_weight: Tensor | None = None,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -1258,6 +1292,7 @@ def generalized_cross_entropy(
     target: Tensor,
     *,
     q: float = 0.7,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -1589,6 +1624,7 @@ def ldam(
     class_counts: Tensor | None = None,
     max_margin: float = 0.5,
     scale: float = 30.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -1731,6 +1767,7 @@ def logit_adjusted_cross_entropy(
     *,
     class_counts: Tensor | None = None,
     strength: float = 1.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2161,6 +2198,7 @@ def normalized_cross_entropy(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2204,18 +2242,20 @@ def one_hot_square(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Squared distance between the scores and the indicator of the target."""
+    """Squared distance between the scores and the target as a distribution."""
 
 def one_versus_all(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2230,6 +2270,7 @@ def one_versus_all_hinge(
     *,
     power: int = 2,
     class_weight: Tensor | None = None,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2244,6 +2285,7 @@ def one_versus_rest_dice(
     *,
     alpha: float = 0.01,
     smooth: float = 1.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2386,6 +2428,7 @@ def poly_drop(
     target: Tensor,
     *,
     terms: int = 2,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2415,6 +2458,7 @@ def poly_focal_multiclass(
     *,
     epsilon: float | Sequence[float] = 1.0,
     gamma: float = 2.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2730,6 +2774,7 @@ def self_adjusting_dice(
     *,
     alpha: float = 0.01,
     smooth: float = 1.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2943,13 +2988,14 @@ def softmax_mae(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Absolute error between the softmax and the indicator of the target, summed over classes."""
+    """Absolute error between the softmax and the target, summed over classes."""
 
 def sparse_distillation(
     logits: Tensor,
@@ -2970,6 +3016,7 @@ def sparsemax(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2983,6 +3030,7 @@ def spherical_softmax(
     target: Tensor,
     *,
     epsilon: float = 0.01,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -3028,6 +3076,7 @@ def squentropy(
     target: Tensor,
     *,
     square_weight: float = 1.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = None,
@@ -3166,6 +3215,7 @@ def symmetric_cross_entropy(
     alpha: float = 0.1,
     beta: float = 1.0,
     log_zero: float = -4.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -3178,6 +3228,7 @@ def taylor_softmax(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -3383,6 +3434,7 @@ def z_loss(
     *,
     sharpness: float = 1.0,
     threshold: float = 0.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
