@@ -9,20 +9,14 @@ import torch
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import most_negative
 from perdita.losses.ranking.lists import CUTOFF, GAIN, Lists, as_lists, discounts, falling_order, shares
-from perdita.losses.ranking.pair_sums import STEP, Pairs, pair_sums
+from perdita.losses.ranking.soft_ranks import step_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
 TEMPERATURE = Range(0, open="low", search=(0.05, 5.0), log=True)
 SMALLEST = 1e-12  # of a row or column sum that is divided by
-
-
-def _is_there(rows: Sequence[Tensor], columns: Sequence[Tensor]) -> Tensor:
-    return columns[0]
 
 
 @loss(
@@ -77,8 +71,8 @@ def approx_ndcg(
     """
     lists = as_lists(scores, target, mask)
     scaled = lists.scores / temperature
-    there = (lists.kept.to(scaled.dtype),)
-    rank = 0.5 + pair_sums(Pairs(STEP, _is_there), scaled, scaled, (), there)  # an item is half above itself
+    there = lists.kept.to(scaled.dtype).unsqueeze(2)
+    rank = 0.5 + step_sums(scaled, there).squeeze(2)  # an item is half above itself
     reached = (shares(lists, gain) / torch.log2(1 + rank)).sum(1)
     return (1 - reached) * lists.counted, lists.counted
 
