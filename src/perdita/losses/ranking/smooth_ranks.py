@@ -142,6 +142,19 @@ def neural_ndcg(
     return (1 - (sorted_gains * discounts(share, k)).sum(1)) * lists.counted, lists.counted
 
 
+def perturbed_scores(
+    scores: Float[Tensor, "n m"], *, samples: int = 32, scale: float = 0.1, generator: torch.Generator | None = None
+) -> Float[Tensor, "s n m"]:
+    """The scores with Gumbel noise, several times: `neural_ndcg` of each is the stochastic form of NeuralSort.
+
+    Source: Grover, Wang, Zweig, Ermon, "Stochastic Optimization of Sorting Networks via Continuous Relaxations", ICLR
+    2019, arXiv 1903.08850, section 4.2.
+    """
+    noise = torch.rand(samples, *scores.shape, generator=generator, dtype=scores.dtype, device=scores.device)
+    tiny = torch.finfo(scores.dtype).tiny
+    return scores - scale * (-noise.clamp_min(tiny).log()).clamp_min(tiny).log()
+
+
 def _soft_sorting(
     lists: Lists, order: Int[Tensor, "n m"], there: Bool[Tensor, "n m"], temperature: float
 ) -> Float[Tensor, "n m m"]:
