@@ -25,19 +25,25 @@ def cosent(first, second, target, temperature=0.05, similarity="cosine", mask=No
     return np.float64(math.log(1 + sum(terms)))
 
 
-def siamese_contrastive(first, second, target, margin=0.5, distance="cosine", hard_only=False):
-    far = {
-        "cosine": lambda x, y: 1 - cosine(x, y),
-        "euclidean": lambda x, y: math.sqrt(sum((x - y) ** 2)),
-    }[distance]
-    apart = [far(x, y) for x, y in zip(first, second, strict=True)]
+FAR = {
+    "cosine": lambda x, y: 1 - cosine(x, y),
+    "euclidean": lambda x, y: math.sqrt(sum((x - y) ** 2)),
+}
+
+
+def siamese_contrastive(first, second, target, margin=0.5, distance="cosine"):
+    apart = [FAR[distance](x, y) for x, y in zip(first, second, strict=True)]
+    return np.array([d**2 if t else max(0.0, margin - d) ** 2 for d, t in zip(apart, target, strict=True)])
+
+
+def online_contrastive(first, second, target, margin=0.5, distance="cosine"):
+    apart = [FAR[distance](x, y) for x, y in zip(first, second, strict=True)]
     positives = [d for d, t in zip(apart, target, strict=True) if t]
     negatives = [d for d, t in zip(apart, target, strict=True) if not t]
     values, counts = np.zeros(len(apart)), np.zeros(len(apart))
     for i, (d, t) in enumerate(zip(apart, target, strict=True)):
         others = negatives if t else positives
-        hard = not others or (d > min(others) if t else d < max(others))
-        if hard or not hard_only:
+        if not others or (d > min(others) if t else d < max(others)):
             values[i] = d**2 if t else max(0.0, margin - d) ** 2
             counts[i] = 1
     return values, counts
@@ -64,5 +70,6 @@ def guided_info_nce(
 REFERENCES = {
     "cosent": cosent,
     "siamese_contrastive": siamese_contrastive,
+    "online_contrastive": online_contrastive,
     "guided_info_nce": guided_info_nce,
 }

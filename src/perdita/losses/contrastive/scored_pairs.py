@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
+PAIR_RANGES = {"margin": Range(0, search=(0.2, 1.0)), "distance": Choice(("cosine", "euclidean"))}
+
 
 def cosine_of(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
     """The cosine of each pair; 0 with a zero vector."""
@@ -85,6 +87,8 @@ def cosent(
         "AnglE-optimized Text Embeddings", ACL 2024, arXiv 2309.12871, as in the authors' code, which orders the pairs
         as CoSENT does, against the sign of the paper's equation.
     """
+    if mask is not None:
+        first, second = (torch.where(mask.unsqueeze(1), view, 0.0) for view in (first, second))
     compare = angle_similarity if similarity == "angle" else cosine_of
     scores = compare(first, second)
     target = target.detach().to(scores.dtype)
@@ -99,10 +103,9 @@ def cosent(
 
 @loss(
     task="embedding",
-    rowwise=False,
-    aliases=("OnlineContrastiveLoss", "SiameseContrastiveLoss"),
+    aliases=("SiameseContrastiveLoss",),
     traits=Traits(convex=False, nonnegative=True),
-    ranges={"margin": Range(0, search=(0.2, 1.0)), "distance": Choice(("cosine", "euclidean"))},
+    ranges=PAIR_RANGES,
     domains={"target": "binary"},
     cost=Cost(time="n d", memory="n d"),
 )
@@ -113,16 +116,10 @@ def siamese_contrastive(
     *,
     margin: float = 0.5,
     distance: str = "cosine",
-    hard_only: bool = False,
-    mask: Bool[Tensor, "n"] | None = None,
-) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"]]:
+) -> Float[Tensor, "n"]:
     r"""Squared distance of a pair that belongs together, or squared lack of a margin of one that does not.
 
     .. math:: \ell = t D^2 + (1 - t) \max(0, \text{margin} - D)^2
-
-    With ``hard_only`` a pair counts only where it is closer than the farthest pair, or farther than the closest pair,
-    of the other kind in the batch; the others have the value 0 and the count 0. Without any of the other kind all
-    count.
 
     Args:
         first: (n, d) one item of each pair.
@@ -130,8 +127,6 @@ def siamese_contrastive(
         target: (n,) t, 1 for a pair that belongs together, 0 for one that does not.
         margin: the distance from which a pair that does not costs nothing.
         distance: D, "cosine" for 1 - cos, or "euclidean".
-        hard_only: whether easy pairs are left out.
-        mask: (n,); pairs where it is False are not there.
 
     Returns:
         (n,) non-negative values.
@@ -146,14 +141,77 @@ def siamese_contrastive(
 
     Source:
         Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006, equation 4,
-        without its factor of 1/2; hard pairs: the online form of the package sentence-transformers.
+        without its factor of 1/2.
     """
-    apart = 1 - cosine_of(first, second) if distance == "cosine" else safe_norm(first - second)
-    together, there = target.to(apart.dtype), torch.ones_like(apart) if mask is None else mask.to(apart.dtype)
-    values = together * apart.square() + (1 - together) * (margin - apart).clamp_min(0.0).square()
-    if hard_only:
-        there = there * _hard(apart.detach(), together * there, (1 - together) * there)
-    return values * there, there
+    return _pull_and_push(_apart(first, second, distance), target, margin)
+
+
+@loss(
+    task="embedding",
+    rowwise=False,
+    aliases=("OnlineContrastiveLoss",),
+    traits=Traits(convex=False, nonnegative=True),
+    ranges=PAIR_RANGES,
+    domains={"target": "binary"},
+    cost=Cost(time="n d", memory="n d"),
+)
+def online_contrastive(
+    first: Float[Tensor, "n d"],
+    second: Float[Tensor, "n d"],
+    target: Float[Tensor, "n"] | Int[Tensor, "n"],
+    *,
+    margin: float = 0.5,
+    distance: str = "cosine",
+    mask: Bool[Tensor, "n"] | None = None,
+) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"]]:
+    r"""The contrastive loss of labelled pairs over the hard ones of a batch alone.
+
+    .. math:: \ell = t D^2 + (1 - t) \max(0, \text{margin} - D)^2
+
+    where a positive pair is farther than the closest negative pair of the batch, or a negative pair closer than its
+    farthest positive pair; other pairs have the value 0 and the count 0. Without any pair of the other kind all count.
+
+    Args:
+        first: (n, d) one item of each pair.
+        second: (n, d) the other item.
+        target: (n,) t, 1 for a pair that belongs together, 0 for one that does not.
+        margin: the distance from which a pair that does not costs nothing.
+        distance: D, "cosine" for 1 - cos, or "euclidean".
+        mask: (n,); pairs where it is False are not there.
+
+    Returns:
+        (n,) non-negative values.
+
+    Raises:
+        InputError: a target other than 0 and 1, a negative margin, an unknown distance.
+
+    Example:
+        >>> first, second = torch.tensor([[[1.0, 0.0], [1.0, 0.0]], [[0.8, 0.6], [0.6, 0.8]]])
+        >>> perdita.functional.online_contrastive(first, second, torch.tensor([0, 1])).item()
+        0.12499...
+
+    Source:
+        The package sentence-transformers, OnlineContrastiveLoss, which sums; the loss is that of Hadsell, Chopra,
+        LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006.
+    """
+    there = torch.ones_like(first[:, 0]) if mask is None else mask.to(first.dtype)
+    if mask is not None:
+        first, second = (torch.where(mask.unsqueeze(1), view, 0.0) for view in (first, second))
+        target = torch.where(mask, target, 0)
+    apart, together = _apart(first, second, distance), target.to(first.dtype)
+    there = there * _hard(apart.detach(), together * there, (1 - together) * there)
+    return _pull_and_push(apart, target, margin) * there, there
+
+
+def _apart(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"], distance: str) -> Float[Tensor, "n"]:
+    return 1 - cosine_of(first, second) if distance == "cosine" else safe_norm(first - second)
+
+
+def _pull_and_push(
+    apart: Float[Tensor, "n"], target: Float[Tensor, "n"] | Int[Tensor, "n"], margin: float
+) -> Float[Tensor, "n"]:
+    together = target.to(apart.dtype)
+    return together * apart.square() + (1 - together) * (margin - apart).clamp_min(0.0).square()
 
 
 def _hard(apart: Float[Tensor, "n"], near: Float[Tensor, "n"], far: Float[Tensor, "n"]) -> Float[Tensor, "n"]:

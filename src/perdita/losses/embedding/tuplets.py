@@ -125,10 +125,6 @@ def tuplet_margin(
         "positive_temperature": Range(0, search=(0.0, 5.0)),
         "negative_temperature": Range(0, search=(0.0, 15.0)),
     },
-    limits={
-        "gradcheck": "the weights of the pairs are constants to the gradient, as in the paper",
-        "gradgradcheck": "the weights of the pairs are constants to the gradient, as in the paper",
-    },
 )
 def ranked_list(
     similarity: Float[Tensor, "b m"],
@@ -182,7 +178,7 @@ def ranked_list(
 
 def _weighted(amount: Float[Tensor, "b m"], mask: Bool[Tensor, "b m"], temperature: float) -> Float[Tensor, "b"]:
     """Mean of the amounts within a mask, weighted by their exponentials; 0 where the mask is empty."""
-    kept = torch.where(mask, amount, 0.0)
+    kept = amount * mask.to(amount.dtype)  # a NaN stays
     logits = (temperature * kept.detach()).masked_fill(~mask, torch.finfo(amount.dtype).min / 2)
     share = logits.softmax(1) * mask.to(amount.dtype)
     return (share * kept).sum(1)

@@ -46,7 +46,7 @@ def gap_histogram(
 
     Each gap is shared linearly by the two nodes nearest to it; what lies beyond the last node belongs to it.
     """
-    place = ((gaps.detach() - LEAST) * (bins / (-2 * LEAST))).clamp(0, bins - 1)
+    place = ((gaps.detach() - LEAST) * (bins / (-2 * LEAST))).clamp(0, bins - 1).nan_to_num(0.0)
     low = place.floor().clamp(max=max(bins - 2, 0))
     weight = torch.ones_like(place) if mask is None else mask.to(place.dtype)
     found = torch.zeros_like(place[:1]).sum().expand(bins)
@@ -114,5 +114,5 @@ def dynamic_soft_margin(
         histogram = gap_histogram(gaps, bins=bins, mask=mask)
     nodes = len(histogram)
     reached = histogram.detach().to(gaps.dtype).cumsum(0)
-    place = ((gaps.detach() - LEAST) * (nodes / (-2 * LEAST))).floor().clamp(0, nodes - 1).long()
+    place = ((gaps.detach() - LEAST) * (nodes / (-2 * LEAST))).floor().clamp(0, nodes - 1).nan_to_num(0.0).long()
     return reached[place] * gaps

@@ -71,6 +71,8 @@ def lifted_pairs(
         Oh Song, Xiang, Jegelka, Savarese, "Deep Metric Learning via Lifted Structured Feature Embedding", CVPR 2016,
         arXiv 1511.06452, equation 4.
     """
+    if len(label) == 0:
+        return 0.0 * embedding.sum(1), 0.0 * embedding.sum(1)
     scores, positive, negative = square(embedding, label, mask, similarity)
     close = masked_logsumexp(margin + scores, negative)
     both = torch.logaddexp(close.unsqueeze(1), close.unsqueeze(0))

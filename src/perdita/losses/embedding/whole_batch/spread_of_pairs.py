@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from perdita.core import Cost, Range, Traits, loss
 from perdita.losses.embedding.whole_batch.square import square
 
@@ -63,12 +61,12 @@ def similarity_histogram(
     """
     scores, positive, negative = square(embedding, label, mask)
     place = ((scores + 1) * (bins / 2)).clamp(0, bins).flatten()
-    low = place.detach().floor().clamp(max=bins - 1)
+    low = place.detach().floor().clamp(max=bins - 1).nan_to_num(0.0)
     share, node = place - low, low.long()
 
     def density(pairs: Bool[Tensor, "n n"]) -> Float[Tensor, "r"]:
         weight = pairs.to(scores.dtype).flatten()
-        found = torch.zeros_like(place[:1]).expand(bins + 1)
+        found = (0.0 * place.sum()).expand(bins + 1)
         found = found.scatter_add(0, node, weight * (1 - share)).scatter_add(0, node + 1, weight * share)
         return found / weight.sum().clamp(min=1)
 
