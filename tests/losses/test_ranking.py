@@ -17,6 +17,12 @@ LISTS = {
     name: getattr(P, name)
     for name in ("rank_net", "lambda_rank", "list_net", "list_mle", "xe_ndcg", "approx_ndcg", "neural_ndcg")
 }
+LISTS |= {
+    f"lambda_rank {weighting}": partial(P.lambda_rank, weighting=weighting)
+    for weighting in ("ndcg_loss1", "ndcg_loss2", "ndcg_loss2++", "uniform", "difference", "squared_difference")
+}
+LISTS["list_mle position"] = partial(P.list_mle, weights="position")
+LISTS["list_net proportional"] = partial(P.list_net, shares="proportional")
 
 
 def drawn(n=4, m=7, seed=0):
@@ -68,6 +74,20 @@ def test_half_of_the_pairs_give_the_textbook_step_sums_and_both_derivatives(monk
     torch.testing.assert_close(*results)
 
 
+@pytest.mark.parametrize("places", [1, 700, 1 << 17])
+def test_half_of_the_pairs_give_the_textbook_counts_and_both_derivatives(monkeypatch, places):
+    monkeypatch.setattr(soft_ranks, "PLACES", places)
+    values = torch.randn(3, 37, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    results = []
+    for counts in (soft_ranks.soft_counts, soft_ranks.whole_soft_counts):
+        leaf = values.clone().requires_grad_()
+        found = counts(leaf)
+        (slope,) = torch.autograd.grad(found.square().sum(), leaf, create_graph=True)
+        (bend,) = torch.autograd.grad((slope**3).sum(), leaf)
+        results.append([found, slope, bend])
+    torch.testing.assert_close(*results)
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_a_ragged_list_is_the_list_without_what_is_absent(name):
     scores, target = drawn()
@@ -108,7 +128,10 @@ def test_a_nan_of_the_relevance_is_named(name):
         LISTS[name](scores, target)
 
 
-@pytest.mark.parametrize("name", [name for name in LISTS if name not in ("rank_net", "list_mle")])
+BY_ORDER = ("rank_net", "list_mle", "list_mle position", "lambda_rank uniform")
+
+
+@pytest.mark.parametrize("name", [name for name in LISTS if name not in BY_ORDER])
 def test_huge_relevance_stays_finite(name):
     scores, target = drawn()
     value, gradient = value_and_gradient(LISTS[name], scores.float(), 1000.0 * target)

@@ -8,7 +8,7 @@ import torch
 
 from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.losses.distillation.rankings import suffix_logsumexp
-from perdita.losses.ranking.lists import as_lists, falling_order, within_list
+from perdita.losses.ranking.lists import Lists, as_lists, falling_order, within_list
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -19,9 +19,11 @@ SOFTMAX_TRAITS = Traits(
 )
 
 
-def _choice(scores: Float[Tensor, "n m"], share: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Float[Tensor, "n"]:
+def _choice(lists: Lists, share: Float[Tensor, "n m"]) -> Float[Tensor, "n"]:
     """Cross-entropy of the softmax of the scores of the items that are there."""
-    return -(share * torch.where(kept, within_list(scores, kept).log_softmax(1), 0.0)).sum(1)
+    if not lists.ragged:
+        return -(share * lists.scores.log_softmax(1)).sum(1)
+    return -(share * torch.where(lists.kept, within_list(lists.scores, lists.kept).log_softmax(1), 0.0)).sum(1)
 
 
 @loss(
@@ -78,8 +80,9 @@ def list_net(
         total = lists.target.sum(1, keepdim=True)
         share = lists.target / torch.where(total == 0, 1.0, total)
     else:
-        share = within_list(lists.target / temperature, lists.kept).softmax(1)
-    return _choice(lists.scores, share, lists.kept) * lists.counted, lists.counted
+        level = lists.target if temperature == 1.0 else lists.target / temperature
+        share = (within_list(level, lists.kept) if lists.ragged else level).softmax(1)
+    return _choice(lists, share) * lists.counted, lists.counted
 
 
 @loss(
@@ -195,4 +198,4 @@ def xe_ndcg(
     raised = torch.where(lists.kept, torch.exp2(lists.target - top) - noise * torch.exp2(-top), 0.0)
     total = raised.sum(1, keepdim=True)
     share = raised / torch.where(total == 0, 1.0, total)
-    return _choice(lists.scores, share, lists.kept) * lists.counted, lists.counted
+    return _choice(lists, share) * lists.counted, lists.counted
