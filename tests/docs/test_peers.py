@@ -67,8 +67,9 @@ def names(seed: int = 0) -> dict[str, Any]:
 
 
 def build(expression: str, given: dict[str, Any]) -> Any:
-    with warnings.catch_warnings():  # theirs calls SciPy with a tensor, in a way that NumPy deprecates
+    with warnings.catch_warnings():  # theirs calls SciPy and indexes in ways that NumPy and PyTorch deprecate
         warnings.filterwarnings("ignore", "__array_wrap__", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Using a non-tuple sequence", UserWarning)
         return eval(expression, given)
 
 
