@@ -39,6 +39,8 @@ def similarity_histogram(
 
     .. math:: \ell = \sum_r h^-_r \sum_{q \le r} h^+_q
 
+    It needs all pairs at once, and so does not go by blocks.
+
     Args:
         embedding: (n, d) items, of any length.
         label: (n,) items of one label belong together; any integers >= 0.
@@ -95,7 +97,7 @@ def intra_pair_variance(
         + \frac{1}{|N|} \sum_{n \in N} \max(0, s_n - (1 + \epsilon_N) \bar s_N)^2
 
     Add it to a loss that keeps classes apart: alone it says nothing about where the means lie. The gradient flows
-    through the means too.
+    through the means too. It needs all pairs at once, and so does not go by blocks.
 
     Args:
         embedding: (n, d) items, of any length.
