@@ -33,7 +33,7 @@ def step(gap: Tensor) -> Tensor:
 def bump(gap: Tensor) -> Tensor:
     """Its slope, the same for a gap and its reverse."""
     share = gap.sigmoid_()
-    return share.addcmul_(share, share, value=-1)  # share (1 - share), in one pass
+    return torch.addcmul(share, share, share, value=-1)  # share (1 - share), in one pass
 
 
 def bend(gap: Tensor) -> Tensor:
