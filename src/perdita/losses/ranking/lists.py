@@ -53,9 +53,10 @@ def within_list(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Floa
     return values.masked_fill(~kept, most_negative(values.dtype))
 
 
-def falling_order(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Int[Tensor, "n m"]:
+def falling_order(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"] | None) -> Int[Tensor, "n m"]:
     """Places in falling order of the values, equal ones by their place, absent ones at the end."""
-    return within_list(values.detach(), kept).argsort(dim=1, descending=True, stable=True)
+    values = values.detach() if kept is None else within_list(values.detach(), kept)
+    return values.argsort(dim=1, descending=True, stable=True)
 
 
 def gains(lists: Lists, gain: str) -> Float[Tensor, "n m"]:

@@ -135,10 +135,12 @@ def list_mle(
         "Position-Aware ListMLE: A Sequential Learning Process for Ranking", UAI 2014, with weights over the first.
     """
     lists = as_lists(scores, target, mask)
-    order = falling_order(lists.target, lists.kept)
-    ranked = within_list(lists.scores, lists.kept).gather(1, order)
-    chosen = torch.arange(ranked.shape[1], device=ranked.device) < lists.kept.sum(1, keepdim=True)
-    steps = torch.where(chosen, suffix_logsumexp(ranked) - ranked, 0.0)
+    order = falling_order(lists.target, lists.kept if lists.ragged else None)
+    ranked = (within_list(lists.scores, lists.kept) if lists.ragged else lists.scores).gather(1, order)
+    steps = suffix_logsumexp(ranked) - ranked
+    if lists.ragged:
+        chosen = torch.arange(ranked.shape[1], device=ranked.device) < lists.kept.sum(1, keepdim=True)
+        steps = torch.where(chosen, steps, 0.0)
     if weights == "position":
         steps = steps * _position_weights(steps, lists.kept.sum(1, keepdim=True))
     return steps[:, :k].sum(1) * lists.counted, lists.counted
