@@ -43,6 +43,8 @@ from perdita.kernels.gradient_cache import encode_in_chunks as encode_in_chunks
 from perdita.kernels.linear import fused_linear as fused_linear
 from perdita.kernels.pair_weights import pair_weights as pair_weights
 from perdita.kernels.pairs import blockwise_pairs as blockwise_pairs
+from perdita.losses.embedding.wrapping.memory import CrossBatchMemory as CrossBatchMemory
+from perdita.losses.embedding.wrapping.nested import Matryoshka as Matryoshka
 
 __version__: str
 

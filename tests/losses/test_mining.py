@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 import math
 from collections.abc import Callable
@@ -18,10 +19,9 @@ from perdita import InputError
 from perdita.losses.embedding.mining import batch, triplets
 from perdita.losses.embedding.similarity import resolve_similarity
 from perdita.losses.embedding.whole_batch.dynamic_margin import gap_histogram, hardest_gaps
-from perdita.losses.embedding.wrapping.memory import CrossBatchMemory
-from perdita.losses.embedding.wrapping.nested import Matryoshka
 from perdita.losses.ranking.smooth_ranks import perturbed_scores
 
+CrossBatchMemory, Matryoshka = perdita.CrossBatchMemory, perdita.Matryoshka
 SELECTIONS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
     "all": triplets.triplet_violations,
     "hard": partial(triplets.triplet_violations, kind="hard"),
@@ -162,6 +162,14 @@ def test_a_memory_wants_a_pair_loss_with_labels(make: Callable[[], torch.nn.Modu
         CrossBatchMemory(make(), dimension=3)
     with pytest.raises(InputError, match="at most 4"):
         CrossBatchMemory(perdita.SupCon(), dimension=3, size=4)(torch.randn(5, 3), torch.arange(5))
+
+
+@pytest.mark.parametrize("shown", [CrossBatchMemory, Matryoshka])
+def test_the_example_runs(shown: type) -> None:
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
+    example = doctest.DocTestParser().get_doctest(shown.__doc__, {"torch": torch, "perdita": perdita}, "", None, None)
+    assert len(example.examples) >= 2
+    assert runner.run(example).failed == 0
 
 
 def test_nested_embeddings() -> None:

@@ -29,10 +29,10 @@ class CrossBatchMemory(nn.Module):
         InputError: no criterion of a pair loss with labels, a batch larger than the memory.
 
     Example:
-        >>> memory = CrossBatchMemory(perdita.Contrastive(), dimension=2, size=4)
+        >>> memory = perdita.CrossBatchMemory(perdita.Contrastive(), dimension=2, size=4)
         >>> _ = memory(torch.eye(2), torch.tensor([0, 1]))
         >>> memory(torch.tensor([[0.6, 0.8], [1.0, 0.0]]), torch.tensor([0, 0])).item()
-        0.50...
+        0.44999...
 
     Source:
         Wang, Zhang, Huang, Scott, "Cross-Batch Memory for Embedding Learning", CVPR 2020, arXiv 1912.06798.

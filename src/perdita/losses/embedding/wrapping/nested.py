@@ -29,7 +29,7 @@ class Matryoshka(nn.Module):
         InputError: no dimensions, numbers that do not fit, embeddings shorter than the largest dimension.
 
     Example:
-        >>> nested = Matryoshka(perdita.InfoNce(temperature=1.0), dimensions=(4, 2))
+        >>> nested = perdita.Matryoshka(perdita.InfoNce(temperature=1.0), dimensions=(4, 2))
         >>> nested(torch.eye(4)[:2], torch.eye(4)[:2]).item()
         0.62652...
 
