@@ -16,6 +16,8 @@ _CORE = (
 )  # fmt: skip
 _PLACES = {  # what else is public here, and where it lives
     "Compound": "compound",
+    "CrossBatchMemory": "losses.embedding.wrapping.memory",
+    "Matryoshka": "losses.embedding.wrapping.nested",
     "blockwise_pairs": "kernels.pairs",
     "encode_in_chunks": "kernels.gradient_cache",
     "fused_linear": "kernels.linear",

@@ -44,6 +44,8 @@ from perdita.kernels.linear import fused_linear as fused_linear
 from perdita.kernels.pair_weights import pair_weights as pair_weights
 from perdita.kernels.pairs import blockwise_pairs as blockwise_pairs
 from perdita.kernels.responses.log_probabilities import fused_log_probabilities as fused_log_probabilities
+from perdita.losses.embedding.wrapping.memory import CrossBatchMemory as CrossBatchMemory
+from perdita.losses.embedding.wrapping.nested import Matryoshka as Matryoshka
 
 __version__: str
 
@@ -174,6 +176,20 @@ class AlphaBetaDistillation(Criterion):
         self,
         logits: Tensor,
         teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Angular(Criterion):
+    """How much the triangle of a positive pair and a negative opens at the negative, beyond an angle."""
+    def __init__(self, *, angle: float = 40.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -742,6 +758,7 @@ class BoundaryMargin(Criterion):
         *,
         margin: float = 0.2,
         boundary: float = 1.2,
+        over: str = "pairs",
         similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
         select: str | Callable[..., Any] | None = None,
         reference: Tensor | None = None,
@@ -1203,6 +1220,28 @@ class CosFace(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Cosent(Criterion):
+    """Soft maximum of how much a pair with a lower score is more similar than one with a higher score."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.05,
+        similarity: str = "cosine",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class CosineContrastive(Criterion):
     """A chosen item's distance to cosine 1, and what each of m others exceeds a margin by."""
     def __init__(
@@ -1569,6 +1608,28 @@ class DualHeadDistillation(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class DynamicSoftMargin(Criterion):
+    """A pair's distance less that of its hardest negative, weighed by the share of the gaps that are smaller."""
+    def __init__(
+        self,
+        *,
+        bins: int = 10,
+        histogram: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        *,
+        histogram: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class EarthMover(Criterion):
     """How far probability has to travel along the ordered classes to become the target."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
@@ -1800,6 +1861,34 @@ class FacilityLocation(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class FastAp(Criterion):
+    """1 - average precision, from soft histograms of an anchor's squared distances."""
+    def __init__(
+        self,
+        *,
+        bins: int = 10,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class FeatureHint(Criterion):
     """Half the squared distance of the student's features from the teacher's."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -2024,6 +2113,33 @@ class Grpo(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class GuidedInfoNce(Criterion):
+    """Cross-entropy of finding an anchor's counterpart among the items that a guide does not find closer to it."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.01,
+        slack: float = 0.0,
+        negative: Tensor | None = None,
+        guide_negative: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        guide_first: Tensor,
+        guide_second: Tensor,
+        *,
+        negative: Tensor | None = None,
+        guide_negative: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class HingeEmbedding(Criterion):
     """The distance of a pair that belongs together; of a pair that does not, how much it lacks to the margin."""
     def __init__(self, *, margin: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -2113,6 +2229,27 @@ class InfoNce(Criterion):
         *,
         negative: Tensor | None = None,
         label: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class IntraPairVariance(Criterion):
+    """Squares of how far positive pairs lie below their mean cosine, and negative pairs above theirs."""
+    def __init__(
+        self,
+        *,
+        positive_slack: float = 0.01,
+        negative_slack: float = 0.01,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -2301,6 +2438,8 @@ class LambdaRank(Criterion):
         scale: float = 1.0,
         gain: str = "exponential",
         k: int | None = None,
+        weighting: str = "lambda_rank",
+        mix: float = 10.0,
         reduction: str = "mean",
         ignore_index: int | None = None,
     ) -> None: ...
@@ -2501,6 +2640,27 @@ class LegendreLoss(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class LiftedPairs(Criterion):
+    """Squared soft maximum of a positive pair's distance and of how close the negatives of both its items come."""
+    def __init__(
+        self,
+        *,
+        margin: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class LiftedStructure(Criterion):
     """Soft maximum of an anchor's distances to positives, and of how much negatives lack to a margin, above 0."""
     def __init__(
@@ -2556,7 +2716,14 @@ class LinearCrossEntropy(Criterion):
 
 class ListMle(Criterion):
     """How unlikely the order by relevance is, as choices from what is left (Plackett and Luce)."""
-    def __init__(self, *, k: int | None = None, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def __init__(
+        self,
+        *,
+        k: int | None = None,
+        weights: str = "uniform",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
     def forward(
         self,
         scores: Tensor,
@@ -2571,8 +2738,27 @@ class ListMle(Criterion):
 class ListNet(Criterion):
     """Cross-entropy between the choices that the relevance and that the scores would make from a list."""
     def __init__(
-        self, *, temperature: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+        self,
+        *,
+        temperature: float = 1.0,
+        shares: str = "softmax",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
     ) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ListRmse(Criterion):
+    """Root of the mean squared difference of the scores of a list and its relevance."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
     def forward(
         self,
         scores: Tensor,
@@ -2708,6 +2894,30 @@ class MagFace(Criterion):
         margins: tuple[float, float] = (0.45, 0.8),
         regularizer: float = 35.0,
         beyond: str = "easy",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ManifoldProxies(Criterion):
+    """Soft count of the proxies that a random walk finds closer to an item than its own, by share and by context."""
+    def __init__(
+        self,
+        *,
+        proxies: int = 50,
+        dimension: int,
+        restart: float = 0.2,
+        margin: float = 0.0005,
+        context: float = 1.0,
         reduction: str = "mean",
         ignore_index: int | None = None,
     ) -> None: ...
@@ -3134,6 +3344,34 @@ class MultilabelSoftMargin(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Nca(Criterion):
+    """How unlikely it is that a neighbour, drawn by a softmax of the similarities, is of the anchor's class."""
+    def __init__(
+        self,
+        *,
+        scale: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "squared_euclidean",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class NegativeBinomialNll(Criterion):
     """Negative log-likelihood of counts that vary more than Poisson's."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -3143,6 +3381,37 @@ class NegativeBinomialNll(Criterion):
         target: Tensor,
         log_dispersion: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class NegativesBeforePositives(Criterion):
+    """How many negatives are above each positive, counted by sigmoids; the order of the positives is left alone."""
+    def __init__(
+        self,
+        *,
+        kind: str = "plain",
+        temperature: float = 0.01,
+        power: float = 1.0,
+        slope: float = 2.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -3377,6 +3646,23 @@ class OneVersusRestDice(Criterion):
     def forward(
         self,
         logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class OnlineContrastive(Criterion):
+    """The contrastive loss of labelled pairs over the hard ones of a batch alone."""
+    def __init__(
+        self, *, margin: float = 0.5, distance: str = "cosine", reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
         target: Tensor,
         *,
         weight: Tensor | None = None,
@@ -3634,6 +3920,22 @@ class PreferenceDegree(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class ProbabilityToSimilarity(Criterion):
+    """Half the squared distance of an embedding's cosines from the indicator of its class."""
+    def __init__(
+        self, *, classes: int, dimension: int, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class ProtoTriplet(Criterion):
     """How much the nearest foreign prototype lacks to a margin farther away than the own one."""
     def __init__(self, *, margin: float = 0.5, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -3755,6 +4057,38 @@ class RankNet(Criterion):
         scores: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RankedList(Criterion):
+    """How far positives lie outside a ball and negatives inside a larger one, weighted by how far on the wrong side."""
+    def __init__(
+        self,
+        *,
+        margin: float = 0.4,
+        boundary: float = 1.2,
+        balance: float = 0.5,
+        positive_temperature: float = 0.0,
+        negative_temperature: float = 10.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -4116,6 +4450,23 @@ class SetDice(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class SiameseContrastive(Criterion):
+    """Squared distance of a pair that belongs together, or squared lack of a margin of one that does not."""
+    def __init__(
+        self, *, margin: float = 0.5, distance: str = "cosine", reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Siglip(Criterion):
     """Logistic loss of every pair: whether it belongs together."""
     def __init__(
@@ -4138,6 +4489,20 @@ class Siglip(Criterion):
         *,
         negative: Tensor | None = None,
         label: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SimilarityHistogram(Criterion):
+    """How likely a random negative pair is more similar than a random positive one, from soft histograms."""
+    def __init__(self, *, bins: int = 100, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -4239,6 +4604,34 @@ class SmoothAdversarialCompSum(Criterion):
         target: Tensor,
         adversarial_logits: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SmoothAp(Criterion):
+    """1 - average precision with soft ranks: how many items are above a positive is counted by sigmoids."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.01,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -4715,6 +5108,30 @@ class TaylorSoftmax(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class ThresholdConsistentMargin(Criterion):
+    """Means of how far a batch's hard pairs, and only these, are on the wrong side of a threshold of their kind."""
+    def __init__(
+        self,
+        *,
+        positive_threshold: float = 0.9,
+        negative_threshold: float = 0.5,
+        positive_share: float = 1.0,
+        negative_share: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class TriBce(Criterion):
     """Binary cross-entropy of a prediction, and of its branches by how much worse than it each of them is."""
     def __init__(
@@ -4739,6 +5156,7 @@ class Triplet(Criterion):
         *,
         kind: str = "all",
         margin: float = 0.2,
+        smooth: bool = False,
         similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
         select: str | Callable[..., Any] | None = None,
         reference: Tensor | None = None,
@@ -4816,6 +5234,35 @@ class Tukey(Criterion):
         prediction: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class TupletMargin(Criterion):
+    """Soft maximum of all negatives over each positive, whose angle is made smaller by a slack first."""
+    def __init__(
+        self,
+        *,
+        margin: float = 0.1,
+        scale: float = 64.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -4933,6 +5380,29 @@ class Unpg(Criterion):
         self,
         embedding: Tensor,
         label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Vicreg(Criterion):
+    """Distance of two views, plus what each feature lacks of a standard deviation of 1, plus squared covariances."""
+    def __init__(
+        self,
+        *,
+        invariance: float = 25.0,
+        variance: float = 25.0,
+        covariance: float = 1.0,
+        eps: float = 0.0001,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        view_1: Tensor,
+        view_2: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
