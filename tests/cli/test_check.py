@@ -7,7 +7,7 @@ import random
 from xml.etree import ElementTree
 
 from perdita.cli.checking import FORMS
-from perdita.testing import plain
+from perdita.testing import forms
 
 MINE = """
 import torch
@@ -81,7 +81,7 @@ def test_bad_input_is_one_line_and_exit_code_2(run):
 
 
 def test_the_help_names_every_form_of_input():
-    assert FORMS.replace(" or ", ", ").split(", ") == list(plain.FORMS)
+    assert FORMS.replace(" or ", ", ").split(", ") == list(forms.FORMS)
 
 
 def _log(path, spoiled):

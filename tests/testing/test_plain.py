@@ -9,7 +9,7 @@ from torch import nn
 from perdita.core import InputError, catalogue
 from perdita.testing import ConformanceError, assert_loss_conforms, run_battery
 from perdita.testing.battery import subject_of
-from perdita.testing.plain import FORMS
+from perdita.testing.forms import FORMS
 from tests.testing import plain_losses
 
 GUESSES = {
