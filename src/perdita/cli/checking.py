@@ -124,7 +124,7 @@ def _rows(found: Diagnosis) -> list[dict[str, str]]:
 def _price(price: Price) -> str:
     """What a step costs, beside cross-entropy."""
     text = (
-        f"cost on {price.rows} rows of {price.numbers // price.rows}: {price.seconds * 1e3:.3g} ms forward and backward "
+        f"cost on {price.rows} rows of {price.numbers // price.rows}: {price.seconds * 1e3:.3g} ms there and back "
         f"({price.seconds / price.peer_seconds:.2g} times cross-entropy's), {price.kept_bytes / 1024:.4g} KiB kept "
         f"between them ({price.kept_bytes / price.peer_kept_bytes:.2g} times)"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import pickle
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -33,12 +34,12 @@ def assert_step_accumulates(
             With ranks it must be a function of a module, for processes import it.
         model: in float64 where it can be, without dropout; it stays unchanged.
         batch: a tensor, or a tuple or mapping of tensors whose first dimension counts items.
-        sizes: of the micro-batches; None cuts off a third and a sixth.
+        sizes: of the micro-batches, as many for each rank; None makes three of unequal sizes, or two for each rank.
         ranks: processes on this machine, with the gloo backend.
 
     Raises:
         ConformanceError: the first parameter whose gradient differs, and by what factor.
-        InputError: sizes that do not add up to the batch, fewer micro-batches than ranks, or what no process can get.
+        InputError: sizes that do not add up to the batch or go up in ranks, or what no process can get.
 
     Example:
         >>> model = torch.nn.Linear(3, 2).double()
@@ -53,15 +54,15 @@ def assert_step_accumulates(
         perdita.testing.registry.ConformanceError: step_accumulates: the gradient of weight ...
     """
     length = len(next(iter(_tensors(batch).values())))
-    cuts = [length // 3, length - length // 3 - length // 6, length // 6] if sizes is None else list(sizes)
+    cuts = _unequal(length, 3 if ranks == 1 else 2 * ranks) if sizes is None else list(sizes)
     if sum(cuts) != length or min(cuts) < 1:
         raise InputError(f"sizes must be positive and add up to the {length} items of the batch, not {cuts}")
+    if len(cuts) % ranks:
+        raise InputError(f"{ranks} ranks need as many micro-batches each, not {len(cuts)} in all")
     parts = [_rows(batch, end - size, end) for size, end in zip(cuts, _running(cuts), strict=True)]
     whole = _gradients(step, copy.deepcopy(model), [batch])
     _expect_equal(_gradients(step, copy.deepcopy(model), parts), whole, f"of {len(parts)} micro-batches", len(parts))
     if ranks > 1:
-        if len(parts) < ranks:
-            raise InputError(f"{ranks} ranks need as many micro-batches, not {len(parts)}")
         _expect_equal(_ranked(step, model, parts, ranks), whole, f"of {ranks} ranks", ranks)
 
 
@@ -75,6 +76,12 @@ def _tensors(batch: Any) -> dict[Any, Tensor]:
 def _rows(batch: Any, start: int, end: int) -> Any:
     cut = {name: tensor[start:end] for name, tensor in _tensors(batch).items()}
     return cut if isinstance(batch, Mapping) else cut[0] if isinstance(batch, Tensor) else tuple(cut.values())
+
+
+def _unequal(length: int, count: int) -> list[int]:
+    """Sizes that grow evenly and add up to a length."""
+    cuts = [max(1, length * (index + 1) * 2 // (count * (count + 1))) for index in range(count - 1)]
+    return [*cuts, length - sum(cuts)]
 
 
 def _running(sizes: Sequence[int]) -> list[int]:
@@ -106,7 +113,9 @@ def _ranked(step: Step, model: nn.Module, parts: Sequence[Any], ranks: int) -> d
 def _rank(rank: int, step: Step, model: nn.Module, parts: Sequence[Any], ranks: int, folder: str) -> None:
     torch.set_num_threads(1)
     store = f"file://{Path(folder) / 'store'}"
-    torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=ranks)
+    torch.distributed.init_process_group(
+        "gloo", init_method=store, rank=rank, world_size=ranks, timeout=datetime.timedelta(seconds=60)
+    )
     try:
         wrapped = nn.parallel.DistributedDataParallel(model)
         found = _gradients(step, wrapped, parts[rank * len(parts) // ranks : (rank + 1) * len(parts) // ranks])

@@ -1,4 +1,4 @@
-"""What a loss of no library may take: the forms of input that are named or tried, and the sizes that it tells itself."""
+"""What a loss of no library may take: forms of input that are named or tried, and sizes that it tells."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def annotated_fields(call: Callable[..., Any]) -> tuple[Field, ...]:
     shapes = {own.name: parse_shapes(str(own.annotation)) for own in needed(call)}
     if not shapes or not all(shapes.values()):
         return ()
-    return tuple(
-        Field(name, found, "labels" if found[0].kind == "Int" else "real") for name, found in shapes.items()
-    )
+    return tuple(Field(name, found, "labels" if found[0].kind == "Int" else "real") for name, found in shapes.items())
 
 
 def sampled_fields(sampler: Sampler) -> tuple[Field, ...]:

@@ -122,13 +122,15 @@ def plain_card(
     tried: dict[str, list[str]] = {}
     for form in (task,) if task else ("annotated",) if annotated else GUESSED:
         try:
-            return _finished(name, form, annotated, plain, sampler) if annotated else _fitted(name, form, plain)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they are recorded, and told by the check ``silent``
+                return _finished(name, form, annotated, plain, sampler) if annotated else _fitted(name, form, plain)
         except _MisfitError as misfit:
             tried.setdefault(str(misfit), []).append(form)
     reasons = "; ".join(f"as {', '.join(forms)}: {why}" for why, forms in tried.items())
     raise InputError(
-        f"{name} takes none of the inputs tried, the prediction first and then the target ({reasons}). Name a task, annotate "
-        'its tensors (logits: \'Float[Tensor, "n c"]\'), or draw them by a sampler of (generator, n, dtype)'
+        f"{name} takes none of the inputs tried, the prediction first and then the target ({reasons}). Name a task, "
+        "annotate its tensors (logits: 'Float[Tensor, \"n c\"]'), or draw them by a sampler of (generator, n, dtype)"
     )
 
 

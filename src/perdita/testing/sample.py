@@ -18,9 +18,8 @@ OTHER_SIZES = (3, 7, 2, 8, 9, 10, 11, 12)  # of all other letters, in order of a
 GRID = 64  # simplex points for half precision lie on multiples of 1 / GRID, so that they still sum to one
 SIZED = {  # constructor arguments and hyper-parameters that are a size, and its letter
     **dict.fromkeys(("classes", "num_classes", "n_classes", "class_count"), "c"),
-    **dict.fromkeys(
-        ("dim", "dimension", "dimensions", "features", "in_features", "embedding_dim", "embedding_size", "feat_dim"), "d"
-    ),
+    **dict.fromkeys(("dim", "dimension", "dimensions", "features", "in_features"), "d"),
+    **dict.fromkeys(("embedding_dim", "embedding_size", "feat_dim"), "d"),
 }
 
 
