@@ -167,7 +167,7 @@ class Compound(nn.Module):
             check_finite(weighted.weights, self.terms, "has a weight of", self.position)
             check_finite(weighted.terms, self.terms, "comes weighted to", self.position)
         scales = self.scales.to(weighted.terms)
-        terms = scales * weighted.terms / micro_batches
+        terms = scales * weighted.terms if micro_batches == 1 else scales * weighted.terms / micro_batches
         if absent:
             present = torch.tensor([name not in absent for name in self.terms], device=terms.device)
             terms = torch.where(present, terms, 0.0)
