@@ -155,9 +155,10 @@ def written_out(config: dict, seed: int) -> tuple[torch.Tensor, list[float]]:
             outputs = model(features[chosen])
             scored = compound.score(outputs, target[chosen])
             gram = gramian(scored.losses, outputs)
-            compound.backward(scored, features=outputs)
+            balanced = compound.backward(scored, features=outputs)
             optimizer.step()
-            seen.append(compound.step(scored, gram=gram).weights["ce"].item())
+            factor = 1.0 if balanced is None else balanced.weights[list(compound.terms).index("ce")].item()
+            seen.append(compound.step(scored, gram=gram).weights["ce"].item() * factor)
         course.append(sum(seen) / 3)
     return model(features), course
 
