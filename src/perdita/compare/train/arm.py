@@ -87,13 +87,13 @@ class CompoundLoss:
         return {name: steps.unflatten(0, (epochs, -1)).mean(1).T for name, steps in found.items()}
 
     def _score(self, seed: int, outputs: Tensor, target: Tensor) -> Scored | None:
-        """A seed's score; None once it has failed. An error in the very first step is one of the configuration."""
+        """A seed's score; None once it has failed. An error on finite outputs in the first step is the user's own."""
         if self.failures[seed]:
             return None
         try:
             return self.copies[seed].criterion.score(outputs, target)  # type: ignore[no-any-return]
         except InputError as error:
-            if not self.course:
+            if not self.course and outputs.isfinite().all():
                 raise
             self.failures[seed] = str(error)
             return None
