@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -155,9 +156,10 @@ def written_out(config: dict, seed: int) -> tuple[torch.Tensor, list[float]]:
             outputs = model(features[chosen])
             scored = compound.score(outputs, target[chosen])
             gram = gramian(scored.losses, outputs)
-            compound.backward(scored, features=outputs)
+            balanced = compound.backward(scored, features=outputs)
             optimizer.step()
-            seen.append(compound.step(scored, gram=gram).weights["ce"].item())
+            factor = 1.0 if balanced is None else balanced.weights[list(compound.terms).index("ce")].item()
+            seen.append(compound.step(scored, gram=gram).weights["ce"].item() * factor)
         course.append(sum(seen) / 3)
     return model(features), course
 
@@ -182,6 +184,17 @@ def test_a_model_that_cannot_be_stacked_trains_alike(name: str) -> None:
 def test_balancing_does_change_what_is_learned() -> None:
     plain, balanced = (together({"terms": TERMS, **more}, (5,)) for more in ({}, {"balance": "mgda"}))
     assert (plain.outputs["all"] - balanced.outputs["all"]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("balance", [{}, {"balance": "upgrad"}])
+def test_a_run_that_diverges_names_term_and_step(balance: dict, tmp_path: Path) -> None:
+    given = {"wild": {"terms": TERMS, **balance}}
+    found = compare(data="iris", losses=given, seeds=2, epochs=2, learning_rate=1e30, workers=1, out=tmp_path)
+    for run in found.runs:
+        if run.loss == "wild":
+            assert re.match(r"term '(ce|gce)' at step [1-9]: logits must be finite", run.failed)
+            assert all(math.isnan(value) for value in run.metrics.values())
+    assert '<section id="balance"' not in found.report_path.read_text()
 
 
 @pytest.mark.parametrize("balance", [{}, {"balance": "upgrad"}])

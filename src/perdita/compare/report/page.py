@@ -202,7 +202,8 @@ and a band that holds their middle half. Grey: the losses that are not chosen.</
 
 def _weights(chips: str) -> str:
     return f"""<p>What each term of a compound weighs in its total, mean of the runs: fixed weights and schedules as
-they were given, learned weights as they were found. A small weight may belong to a large loss.</p>
+they were given, learned weights as they were found, times what a gradient balancer made of them. A small weight may
+belong to a large loss.</p>
 {_plot("weights", "Weight of each term of the compounds, in each epoch", chips)}"""
 
 

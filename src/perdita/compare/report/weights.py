@@ -18,7 +18,8 @@ def term_weights(comparison: Comparison, condition: str, losses: Mapping[str, di
     """Each term's weight in each epoch, mean of the runs: a colour for each compound, a dash for each of its terms."""
     data = []
     for index, (name, style) in enumerate(losses.items()):
-        runs = [r.weights for r in comparison.runs if (r.condition, r.loss) == (condition, name) and r.weights]
+        found = (r for r in comparison.runs if (r.condition, r.loss) == (condition, name))
+        runs = [run.weights for run in found if run.weights and not run.failed]
         for place, term in enumerate(runs[0] if runs else ()):
             means = [fmean(values) for values in zip(*(weights[term] for weights in runs), strict=True)]
             look = {**style, "dash": DASHES[place % len(DASHES)]}

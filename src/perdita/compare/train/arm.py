@@ -41,7 +41,8 @@ class CompoundLoss:
         self.outputs: list[Tensor] = []  # as the compound saw them: cut off, where it balances
         self.scored: list[Scored | None] = []
         self.grams: list[Tensor | None] = [None] * len(seeds)
-        self.course: dict[str, list[list[float]]] = defaultdict(list)  # a term's weights, step by step: (steps, seeds)
+        self.factors: list[dict[str, float]] = [{} for _ in seeds]  # what the balancer gave each term
+        self.course: dict[str, list[list[float]]] = defaultdict(list)  # weights, times the balancer's: (steps, seeds)
 
     def __call__(self, outputs: Float[Tensor, "seeds b k"], target: Tensor) -> Float[Tensor, "seeds"]:
         """The total of each seed."""
@@ -75,7 +76,8 @@ class CompoundLoss:
             record = None if scored is None else copy.criterion.step(scored, gram=gram)
             if record is not None:
                 self.recorders[seed](record, gram)
-            weights.append({} if record is None else {name: weight.item() for name, weight in record.weights.items()})
+            given = {} if record is None else record.weights
+            weights.append({name: weight.item() * self.factors[seed].get(name, 1.0) for name, weight in given.items()})
         for name in dict.fromkeys(name for own in weights for name in own) or list(self.course):
             self.course[name].append([own.get(name, math.nan) for own in weights])
 
@@ -85,13 +87,13 @@ class CompoundLoss:
         return {name: steps.unflatten(0, (epochs, -1)).mean(1).T for name, steps in found.items()}
 
     def _score(self, seed: int, outputs: Tensor, target: Tensor) -> Scored | None:
-        """A seed's score; None once it has failed. An error in the very first step is one of the configuration."""
+        """A seed's score; None once it has failed. An error on finite outputs in the first step is the user's own."""
         if self.failures[seed]:
             return None
         try:
             return self.copies[seed].criterion.score(outputs, target)  # type: ignore[no-any-return]
         except InputError as error:
-            if not self.course:
+            if not self.course and outputs.isfinite().all():
                 raise
             self.failures[seed] = str(error)
             return None
@@ -101,7 +103,9 @@ class CompoundLoss:
         outputs.grad = torch.zeros_like(outputs)
         try:
             if scored is not None:
-                self.copies[seed].criterion.backward(scored, shared=[outputs])
+                compound = self.copies[seed].criterion
+                found = compound.backward(scored, shared=[outputs])
+                self.factors[seed] = dict(zip(compound.terms, found.weights.tolist(), strict=True))
         except InputError as error:
             self.failures[seed] = str(error)
         if self.failures[seed]:
