@@ -47,7 +47,7 @@ def sum_and_count(left: Float[Tensor, "n c *d"]) -> tuple[Float[Tensor, "n 1 *d"
 def square_and_slope(left: Float[Tensor, "n c *d"]) -> tuple[Float[Tensor, "n 1 *d"], Float[Tensor, "n 1 *d"]]:
     """The sum of squares over dimension 1, and how fast it falls with the threshold."""
     slope = 2 * left.sum(1, keepdim=True)
-    return left.square_().sum(1, keepdim=True), slope
+    return left.mul_(left).sum(1, keepdim=True), slope
 
 
 def above(
