@@ -99,11 +99,18 @@ def test_a_teacher_that_is_a_layer_of_its_own(name: str, reduction: str, head: d
     labels = card.signature.labels
     if labels is not None:
         further = {labels.name: TARGET}
-    options = {"bias": head["bias"], "block_rows": 4, "reduction": reduction, **further}
+    options = {"bias": head["bias"], "block_rows": 4, "reduction": reduction}
     for form in (tuple(teacher), F.linear(*teacher)):
         expected = card.function(F.linear(*head.values()), F.linear(*teacher), reduction=reduction, **further)
-        found = fused_linear(name, head["hidden"], head["weight"], form, **options)
-        check(found, expected, head)
+        given = {"target": TARGET, "teacher_logits": form} if labels is not None else {"target": form}
+        check(fused_linear(name, head["hidden"], head["weight"], **given, **options), expected, head)
+
+
+def test_a_second_tensor_comes_once(head: dict[str, Tensor]) -> None:
+    call = head["hidden"], head["weight"]
+    teacher = torch.zeros(ROWS, CLASSES, dtype=torch.float64)
+    with pytest.raises(perdita.InputError, match="knowledge_distillation got teacher_logits twice"):
+        fused_linear("knowledge_distillation", *call, teacher, teacher_logits=teacher)
 
 
 def test_a_teacher_of_whom_only_the_best_tokens_were_kept(head: dict[str, Tensor]) -> None:
