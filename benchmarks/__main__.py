@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(THREADS)
     results = []
     for entry in chosen:
+        if lacking := entry.lacks():
+            print(f"{entry.name:30} needs {lacking}, which this machine does not have", file=sys.stderr)
+            continue
         results.append(measure(entry))
         if not options.json:
             print(line(results[-1]), flush=True)
@@ -55,11 +58,12 @@ def named(name: str, known: Iterable[str]) -> list[str]:
 
 def show_list(entries: list[Row], as_json: bool) -> None:
     if as_json:
-        facts = ("name", "peer", "shape", "unit", "target")
+        facts = ("name", "peer", "shape", "unit", "target", "needs")
         print(json.dumps([{fact: getattr(entry, fact) for fact in facts} for entry in entries], ensure_ascii=False))
         return
     for entry in entries:
-        print(f"{entry.name:30} {entry.shape}, against {entry.peer}; {entry.target} {entry.unit}")
+        needs = f"; needs {entry.needs}" if entry.needs else ""
+        print(f"{entry.name:30} {entry.shape}, against {entry.peer}; {entry.target} {entry.unit}{needs}")
 
 
 def line(result: dict[str, object]) -> str:

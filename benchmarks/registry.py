@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.race import Measured
 
 RESULTS = Path(__file__).parent / "results"
@@ -22,6 +24,7 @@ MEASURES: dict[str, Callable[[float, float], float]] = {
     "ours - theirs": lambda ours, theirs: ours - theirs,
     "ours / theirs": lambda ours, theirs: ours / theirs,
 }
+HARDWARE: dict[str, Callable[[], bool]] = {"CUDA": torch.cuda.is_available}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class Row:
     unit: str
     target: str  # "<measure> <= <number>", the measure one of MEASURES
     run: Callable[[], Measured]
+    needs: str | None = None  # hardware, one of HARDWARE
+
+    def lacks(self) -> str | None:
+        """What this machine does not have and the row cannot do without."""
+        return None if self.needs is None or HARDWARE[self.needs]() else self.needs
 
     def met(self, measured: Measured) -> bool:
         measure, limit = self.target.split(" <= ")
@@ -43,7 +51,9 @@ class Row:
 ROWS: dict[str, Row] = {}
 
 
-def row(name: str, *, peer: str, shape: str, unit: str, target: str) -> Callable[..., Callable[[], Measured]]:
+def row(
+    name: str, *, peer: str, shape: str, unit: str, target: str, needs: str | None = None
+) -> Callable[..., Callable[[], Measured]]:
     """Register a function that measures ours against the peer's. ``target`` reads like ``"ours / theirs <= 0.6"``."""
     measure, _, limit = target.partition(" <= ")
     if measure not in MEASURES or not limit:
@@ -53,7 +63,7 @@ def row(name: str, *, peer: str, shape: str, unit: str, target: str) -> Callable
     def register(function: Callable[[], Measured]) -> Callable[[], Measured]:
         if name in ROWS:
             raise ValueError(f"a row named {name!r} is registered already")
-        ROWS[name] = Row(name, peer, shape, unit, target, function)
+        ROWS[name] = Row(name, peer, shape, unit, target, function, needs)
         return function
 
     return register
@@ -102,7 +112,10 @@ def save(result: dict[str, Any], folder: Path = RESULTS) -> Path:
 def circumstances() -> dict[str, Any]:
     """The machine, and the versions of what was raced."""
     versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in ("perdita", "torch")}}
-    return {"machine": {"cores": os.cpu_count(), "cpu": _processor()}, "versions": versions}
+    machine = {"cores": os.cpu_count(), "cpu": _processor()}
+    if torch.cuda.is_available():
+        machine["gpu"] = torch.cuda.get_device_name()
+    return {"machine": machine, "versions": versions}
 
 
 def _processor() -> str:

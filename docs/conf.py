@@ -18,6 +18,7 @@ extensions = ["myst_parser", "sphinx_copybutton"]
 html_math_renderer = "mathml"  # what browsers draw by themselves: no script, no network
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
+nitpicky = True  # a reference that leads nowhere fails the build
 exclude_patterns = ["Thumbs.db"]
 html_theme = "furo"
 html_title = "perdita"

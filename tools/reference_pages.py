@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import perdita.losses  # noqa: F401 (fills the catalogue)
-from perdita.catalogue.curve import Curve, loss_curve
+from perdita.catalogue.curve import Curve
 from perdita.catalogue.papers import bibliography
 from perdita.core import cards
 from perdita.core.contract import public_signature
+from tools import module_pages
+from tools.pictures import curve_of
 
 if TYPE_CHECKING:
     from perdita.core import Card
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 WIDTH, HEIGHT, MARGIN = 640, 220, 34
+NO_PICTURE = "*No picture: the loss of a random batch does not change along its own gradient.*"
 ARTICLES = ("args", "returns", "raises")
 INLINE = re.compile(r"(``[^`]+``|`[^`]+`|:math:`[^`]+`)")
 
@@ -33,7 +36,7 @@ INLINE = re.compile(r"(``[^`]+``|`[^`]+`|:math:`[^`]+`)")
 def write(folder: Path) -> None:
     """Every page, into ``folder``; pages whose text is the same stay untouched, so that a second build is quick."""
     wanted = {f"losses/{card.name}.md": loss_page(card) for card in cards()}
-    wanted |= {"index.md": index_page(), "benchmarks.md": benchmarks_page()}
+    wanted |= {"index.md": index_page(), "benchmarks.md": benchmarks_page(), **module_pages.pages()}
     for path in folder.rglob("*.md"):
         if str(path.relative_to(folder)) not in wanted:
             path.unlink()
@@ -58,7 +61,8 @@ def index_page() -> str:
 
 def loss_page(card: Card) -> str:
     """One loss: what it is, how it is called, its picture, its definition and where it comes from."""
-    parts = [f"# {card.name}", prose(card.summary), call(card), picture(loss_curve(card)), prose(card.formula)]
+    drawn = picture(curve_of(card)) or NO_PICTURE
+    parts = [f"# {card.name}", prose(card.summary), call(card), drawn, prose(card.formula)]
     for head in ARTICLES:
         text = card.section(head)
         if text:
@@ -70,7 +74,7 @@ def loss_page(card: Card) -> str:
         f"Time O({card.cost.time}), memory O({card.cost.memory}), {card.cost.passes} passes over the first argument."
     )
     parts += ["## Properties", prose("; ".join(facts).capitalize() + "." if facts else "None claimed."), prose(price)]
-    parts += ["## Source", prose(card.source)]
+    parts += ["## Source", linked(prose(card.source))]
     paper = bibliography().get(card.paper or "")
     if paper is not None:
         parts += [f"Paper `{paper.slug}`: what of its claim holds up stands in [the table of claims](../../claims.md)."]
@@ -149,6 +153,11 @@ def prose(text: str) -> str:
         found = re.match(r"\s*\.\. math::(.*)", block, flags=re.DOTALL)
         parts.append(f"```{{math}}\n{found[1].strip()}\n```" if found else inline(block))
     return "\n\n".join(parts)
+
+
+def linked(text: str) -> str:
+    """Text whose arXiv numbers lead to their papers."""
+    return re.sub(r"arXiv (\d{4}\.\d{4,5})", r"[arXiv \1](https://arxiv.org/abs/\1)", text)
 
 
 def inline(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -107,3 +108,27 @@ def loss_weighting() -> Measured:
 )
 def igb_v1() -> Measured:
     return race(step({"method": "igb_v1", "steps_per_epoch": 5}), step(None), unit="ms", repeats=31)
+
+
+OTHERS = {
+    "dynamic_average": {"steps_per_epoch": 5},
+    "famo": {},
+    "geometric": {},
+    "random": {},
+    "relobralo": {},
+    "soft_adapt": {},
+}
+
+
+def other_weighting(method: str) -> Measured:
+    return race(step({"method": method, **OTHERS[method]}), step(None), unit="ms", repeats=31)
+
+
+for name in OTHERS:
+    row(
+        f"loss-weighting-{name.replace('_', '-')}",
+        peer="the plain sum of the two losses",
+        shape=f"a residual net on (32, 3, 32, 32), a whole training step with {name} weights",
+        unit="ms",
+        target="ours / theirs <= 1.03",
+    )(functools.partial(other_weighting, name))

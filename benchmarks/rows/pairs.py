@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+import perdita
 import perdita.functional as P
 from benchmarks.race import Measured, agree, peaks, race, value_and_gradient
 from benchmarks.registry import row
@@ -19,6 +21,8 @@ from perdita.kernels.pairs import blockwise_pairs
 MIB = 2**20
 PACKAGE = "pytorch-metric-learning"
 SHAPE = "(2048, 128), 4 items of a class, value and gradient"
+SMALL_SHAPE = "(384, 128), 4 items of a class, all triplets, value and gradient"
+HEAD_SHAPE = "(2048, 128), 512 classes, value and gradient of the embeddings"
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -70,6 +74,36 @@ def circle() -> Measured:
     from pytorch_metric_learning.losses import CircleLoss
 
     return against(partial(blockwise_pairs, P.circle, margin=0.4, scale=80.0), CircleLoss(m=0.4, gamma=80))
+
+
+@row("pairs-margin", peer=PACKAGE, shape=SMALL_SHAPE, unit="ms", target="ours / theirs <= 1.0")
+def margin() -> Measured:
+    """The package visits every triplet: at (2048, 128) there are 12 million."""
+    from pytorch_metric_learning.losses import MarginLoss
+
+    return against(partial(blockwise_pairs, P.boundary_margin, over="triplets"), MarginLoss(), items=384)
+
+
+def heads(ours: nn.Module, theirs: nn.Module) -> Measured:
+    """A head and its peer with the same class vectors."""
+    (peer,), (vectors,) = theirs.parameters(), ours.parameters()
+    with torch.no_grad():
+        peer.copy_(vectors if peer.shape == vectors.shape else vectors.T)
+    return against(ours, theirs)
+
+
+@row("pairs-proxy-anchor", peer=PACKAGE, shape=HEAD_SHAPE, unit="ms", target="ours / theirs <= 1.0")
+def proxy_anchor() -> Measured:
+    from pytorch_metric_learning.losses import ProxyAnchorLoss
+
+    return heads(perdita.ProxyAnchor(classes=512, dimension=128), ProxyAnchorLoss(512, 128))
+
+
+@row("pairs-arc-face", peer=PACKAGE, shape=HEAD_SHAPE, unit="ms", target="ours / theirs <= 1.0")
+def arc_face() -> Measured:
+    from pytorch_metric_learning.losses import ArcFaceLoss
+
+    return heads(perdita.ArcFace(classes=512, dimension=128, margin=math.radians(28.6)), ArcFaceLoss(512, 128))
 
 
 @row(
@@ -149,6 +183,28 @@ class Encoders:
             lambda x: torch.cat([self.encoder(part) for part in x.split(256)]), partial(P.info_nce, temperature=0.05)
         )
 
+    def two_passes(self) -> list[Tensor]:
+        """GradCache as its paper has it: embed without a graph, differentiate the whole loss to the embeddings, embed
+        again chunk by chunk with a graph and hand each chunk its part of that gradient."""
+        parameters = list(self.encoder.parameters())
+        views, states = [part.split(256) for part in (self.first, self.second)], []
+        torch.manual_seed(1)
+        with torch.no_grad():
+            embedded = [torch.cat([self._kept(part, states) for part in parts]) for parts in views]
+        leaves = [view.requires_grad_() for view in embedded]
+        value = P.info_nce(*leaves, temperature=0.05)
+        upstream = [part for slope in torch.autograd.grad(value, leaves) for part in slope.split(256)]
+        total = [torch.zeros_like(parameter) for parameter in parameters]
+        for part, state, slope in zip([*views[0], *views[1]], states, upstream, strict=True):
+            torch.set_rng_state(state)
+            for gathered, found in zip(total, torch.autograd.grad(self.encoder(part), parameters, slope), strict=True):
+                gathered += found
+        return [value.detach(), *total]
+
+    def _kept(self, part: Tensor, states: list[Tensor]) -> Tensor:
+        states.append(torch.get_rng_state())
+        return self.encoder(part)
+
     def chunked(self) -> list[Tensor]:
         """256 pairs at a time."""
         return self.gradients(
@@ -165,6 +221,19 @@ def gradient_cache_time() -> Measured:
     step = Encoders()
     agree(step.chunked(), step.whole(), rtol=0.0, atol=1e-6)
     return replace(race(step.chunked, step.whole, unit="ms", repeats=8), **peaks(step.chunked, step.whole))
+
+
+@row(
+    "pairs-gradient-cache-engine",
+    peer="GradCache's two passes, written from its paper (its code is no package)",
+    shape=CACHED,
+    unit="ms",
+    target="ours / theirs <= 1.0",
+)
+def gradient_cache_engine() -> Measured:
+    step = Encoders()
+    agree(step.chunked(), step.two_passes(), rtol=0.0, atol=1e-6)
+    return replace(race(step.chunked, step.two_passes, unit="ms", repeats=8), **peaks(step.chunked, step.two_passes))
 
 
 @row(

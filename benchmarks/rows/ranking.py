@@ -1,7 +1,7 @@
 """Losses of lists: against the formulas as they are commonly written, all pairs at once.
 
-The usual package of these losses cannot be installed beside the others here, so the peers are plain PyTorch, written
-down from the papers in the way that such code is commonly written.
+The usual package of these losses (allRank) cannot be installed beside the others here, so the peers are plain PyTorch,
+written down from the papers in the way that such code is commonly written.
 """
 
 from __future__ import annotations
@@ -80,6 +80,15 @@ def plain_list_mle(scores: Tensor, target: Tensor) -> Tensor:
     return (tails - ranked).sum(1).mean()
 
 
+def plain_list_net(scores: Tensor, target: Tensor) -> Tensor:
+    return -(target.softmax(1) * scores.log_softmax(1)).sum(1).mean()
+
+
+def plain_xe_ndcg(scores: Tensor, target: Tensor) -> Tensor:
+    share = 2**target - 0.5
+    return -(share / share.sum(1, keepdim=True) * scores.log_softmax(1)).sum(1).mean()
+
+
 def against(ours: Loss, theirs: Loss) -> Measured:
     given = lists()
     agree(value_and_gradient(ours, *given), value_and_gradient(theirs, *given), rtol=1e-4, atol=1e-5)
@@ -117,3 +126,13 @@ def neural_ndcg() -> Measured:
 @row("ranking-list-mle", peer=PEER, shape=SHAPE, unit="ms", target="ours / theirs <= 1.0")
 def list_mle() -> Measured:
     return against(P.list_mle, plain_list_mle)
+
+
+@row("ranking-list-net", peer=PEER, shape=SHAPE, unit="ms", target="ours / theirs <= 1.0")
+def list_net() -> Measured:
+    return against(P.list_net, plain_list_net)
+
+
+@row("ranking-xe-ndcg", peer=PEER, shape=SHAPE, unit="ms", target="ours / theirs <= 1.0")
+def xe_ndcg() -> Measured:
+    return against(P.xe_ndcg, plain_xe_ndcg)

@@ -27,17 +27,24 @@ MOST_BUFFERS = 3
 # what needs more than five full passes, which a loss's card counts, and what they are for
 WHY = {
     "aldr_kl": "mean size, softmax, its entropy, violations, their soft maximum",
-    "bi_tempered": "six Newton steps of two powers each for the shift, four of them without a gradient",
-    "entmax15": "twenty Newton steps for the threshold, then its closed form",
+    "bi_tempered": "six Newton steps of a power, a quotient and a sum for the shift, two of them with a gradient",
+    "entmax15": "eight Newton steps for the threshold of normal logits, then three moments and their gradients",
     "legendre_loss": "a learnt link, whose hidden units come on top of the passes",
-    "sparsemax": "twenty Newton steps for the threshold, then its closed form",
+    "one_versus_rest_dice": "the logarithms of p and 1 - p, the fading and the quotient, each with its gradient",
+    "ordinal_log_loss": "the logarithms of p and 1 - p without the class itself, and the distances, with gradients",
+    "sparsemax": "seven Newton steps for the threshold of normal logits, then two moments and their gradients",
 }
 
 
 def over_classes(card: Card) -> bool:
     """A row-wise loss of logits (n, c) and class indices, which needs to know no more than the number of classes."""
     first, *others = card.signature.fields
-    if not card.rowwise or card.task != "multiclass" or first.name != "logits" or "mask" in card.signature.takes:
+    if (
+        not card.rowwise
+        or card.task not in ("multiclass", "ordinal")
+        or first.name != "logits"
+        or "mask" in card.signature.takes
+    ):
         return False
     shapes = [shape for item in others if item.name == "target" and not item.optional for shape in item.shapes]
     labels = any(shape.kind == "Int" and shape.before == ("n",) for shape in shapes)

@@ -16,11 +16,19 @@ _CORE = (
 )  # fmt: skip
 _PLACES = {  # what else is public here, and where it lives
     "Compound": "compound",
+    "CrossBatchMemory": "losses.embedding.wrapping.memory",
+    "Matryoshka": "losses.embedding.wrapping.nested",
     "blockwise_pairs": "kernels.pairs",
     "encode_in_chunks": "kernels.gradient_cache",
     "fused_linear": "kernels.linear",
     "fused_log_probabilities": "kernels.responses.log_probabilities",
     "pair_weights": "kernels.pair_weights",
+}
+_COMMANDS = {  # what a reader of the commands' help may try
+    "find": "perdita.catalogue.search.find",
+    "show": "perdita.catalogue.show.page",
+    "choose": "perdita.catalogue.choose.choose",
+    "check": "perdita.testing.doctor.diagnose",
 }
 
 
@@ -40,7 +48,13 @@ def __getattr__(name: str) -> Any:
         return catalogue.classes()[name]
     from perdita.core.errors import nearest
 
-    raise AttributeError(f"module 'perdita' has no attribute {name!r}{nearest(name, catalogue.classes())}")
+    if name in _COMMANDS:
+        hint = f"; on the command line it is `perdita {name}`, in Python {_COMMANDS[name]}"
+    elif name in catalogue.functions():
+        hint = f"; the function is perdita.functional.{name}, the module {catalogue.card(name).class_name}"
+    else:
+        hint = nearest(name, catalogue.classes())
+    raise AttributeError(f"module 'perdita' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

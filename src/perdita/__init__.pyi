@@ -44,6 +44,8 @@ from perdita.kernels.linear import fused_linear as fused_linear
 from perdita.kernels.pair_weights import pair_weights as pair_weights
 from perdita.kernels.pairs import blockwise_pairs as blockwise_pairs
 from perdita.kernels.responses.log_probabilities import fused_log_probabilities as fused_log_probabilities
+from perdita.losses.embedding.wrapping.memory import CrossBatchMemory as CrossBatchMemory
+from perdita.losses.embedding.wrapping.nested import Matryoshka as Matryoshka
 
 __version__: str
 
@@ -55,6 +57,7 @@ class ActivePassive(Criterion):
         active_weight: float = 1.0,
         passive_weight: float = 1.0,
         log_zero: float = -4.0,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -173,6 +176,20 @@ class AlphaBetaDistillation(Criterion):
         self,
         logits: Tensor,
         teacher_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class Angular(Criterion):
+    """How much the triangle of a positive pair and a negative opens at the negative, beyond an angle."""
+    def __init__(self, *, angle: float = 40.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -499,7 +516,13 @@ class BetaNll(Criterion):
 class BiTempered(Criterion):
     """A bounded logistic loss of a heavy-tailed softmax."""
     def __init__(
-        self, *, boundedness: float = 0.8, tail: float = 1.4, reduction: str = "mean", ignore_index: int | None = -100
+        self,
+        *,
+        boundedness: float = 0.8,
+        tail: float = 1.4,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,
@@ -660,6 +683,22 @@ class BinarySelfAdjustingDice(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class BinarySquentropy(Criterion):
+    """Binary cross-entropy plus the square of half the logit: squentropy of two classes that share one logit."""
+    def __init__(
+        self, *, square_weight: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class BinaryTversky(Criterion):
     """One minus the Tversky index of one foreground class: one value for each image."""
     def __init__(
@@ -719,6 +758,7 @@ class BoundaryMargin(Criterion):
         *,
         margin: float = 0.2,
         boundary: float = 1.2,
+        over: str = "pairs",
         similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
         select: str | Callable[..., Any] | None = None,
         reference: Tensor | None = None,
@@ -862,6 +902,7 @@ class ClassBalancedCrossEntropy(Criterion):
         self,
         *,
         beta: float = 0.999,
+        label_smoothing: float = 0.0,
         class_counts: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -884,6 +925,7 @@ class CompSum(Criterion):
         self,
         *,
         tau: float = 1.0,
+        label_smoothing: float = 0.0,
         class_weight: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -1001,7 +1043,12 @@ class ConditionalCsDivergence(Criterion):
 class ConstrainedMargin(Criterion):
     """The summed penalties of the wrong classes' scores, under the constraint that the scores of an item sum to zero."""
     def __init__(
-        self, *, transform: str = "squared_hinge", reduction: str = "mean", ignore_index: int | None = -100
+        self,
+        *,
+        transform: str = "squared_hinge",
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,
@@ -1173,6 +1220,28 @@ class CosFace(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Cosent(Criterion):
+    """Soft maximum of how much a pair with a lower score is more similar than one with a higher score."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.05,
+        similarity: str = "cosine",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class CosineContrastive(Criterion):
     """A chosen item's distance to cosine 1, and what each of m others exceeds a margin by."""
     def __init__(
@@ -1279,6 +1348,22 @@ class CrpsGaussian(Criterion):
         mean: Tensor,
         target: Tensor,
         scale: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class CrpsHistogram(Criterion):
+    """Continuous ranked probability score of a histogram on a fixed grid: squared errors of its distribution function."""
+    def __init__(
+        self, *, low: float = -10.0, high: float = 10.0, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -1523,6 +1608,28 @@ class DualHeadDistillation(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class DynamicSoftMargin(Criterion):
+    """A pair's distance less that of its hardest negative, weighed by the share of the gaps that are smaller."""
+    def __init__(
+        self,
+        *,
+        bins: int = 10,
+        histogram: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        *,
+        histogram: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class EarthMover(Criterion):
     """How far probability has to travel along the ordered classes to become the target."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
@@ -1580,7 +1687,9 @@ class EnergyScore(Criterion):
 
 class Entmax15(Criterion):
     """The loss of 1.5-entmax, between softmax and sparsemax."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -1752,6 +1861,34 @@ class FacilityLocation(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class FastAp(Criterion):
+    """1 - average precision, from soft histograms of an anchor's squared distances."""
+    def __init__(
+        self,
+        *,
+        bins: int = 10,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class FeatureHint(Criterion):
     """Half the squared distance of the student's features from the teacher's."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -1786,6 +1923,7 @@ class Focal(Criterion):
         self,
         *,
         gamma: float = 2.0,
+        label_smoothing: float = 0.0,
         class_weight: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -1849,7 +1987,9 @@ class GeneralizedBoxIou(Criterion):
 
 class GeneralizedCrossEntropy(Criterion):
     """A Box-Cox transform of the target's probability, between cross-entropy and the mean absolute error."""
-    def __init__(self, *, q: float = 0.7, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, q: float = 0.7, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -1973,6 +2113,33 @@ class Grpo(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class GuidedInfoNce(Criterion):
+    """Cross-entropy of finding an anchor's counterpart among the items that a guide does not find closer to it."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.01,
+        slack: float = 0.0,
+        negative: Tensor | None = None,
+        guide_negative: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        guide_first: Tensor,
+        guide_second: Tensor,
+        *,
+        negative: Tensor | None = None,
+        guide_negative: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class HingeEmbedding(Criterion):
     """The distance of a pair that belongs together; of a pair that does not, how much it lacks to the margin."""
     def __init__(self, *, margin: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -2062,6 +2229,27 @@ class InfoNce(Criterion):
         *,
         negative: Tensor | None = None,
         label: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class IntraPairVariance(Criterion):
+    """Squares of how far positive pairs lie below their mean cosine, and negative pairs above theirs."""
+    def __init__(
+        self,
+        *,
+        positive_slack: float = 0.01,
+        negative_slack: float = 0.01,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -2250,6 +2438,8 @@ class LambdaRank(Criterion):
         scale: float = 1.0,
         gain: str = "exponential",
         k: int | None = None,
+        weighting: str = "lambda_rank",
+        mix: float = 10.0,
         reduction: str = "mean",
         ignore_index: int | None = None,
     ) -> None: ...
@@ -2285,6 +2475,7 @@ class Ldam(Criterion):
         *,
         max_margin: float = 0.5,
         scale: float = 30.0,
+        label_smoothing: float = 0.0,
         class_counts: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -2449,6 +2640,27 @@ class LegendreLoss(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class LiftedPairs(Criterion):
+    """Squared soft maximum of a positive pair's distance and of how close the negatives of both its items come."""
+    def __init__(
+        self,
+        *,
+        margin: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class LiftedStructure(Criterion):
     """Soft maximum of an anchor's distances to positives, and of how much negatives lack to a margin, above 0."""
     def __init__(
@@ -2504,7 +2716,14 @@ class LinearCrossEntropy(Criterion):
 
 class ListMle(Criterion):
     """How unlikely the order by relevance is, as choices from what is left (Plackett and Luce)."""
-    def __init__(self, *, k: int | None = None, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def __init__(
+        self,
+        *,
+        k: int | None = None,
+        weights: str = "uniform",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
     def forward(
         self,
         scores: Tensor,
@@ -2519,8 +2738,27 @@ class ListMle(Criterion):
 class ListNet(Criterion):
     """Cross-entropy between the choices that the relevance and that the scores would make from a list."""
     def __init__(
-        self, *, temperature: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+        self,
+        *,
+        temperature: float = 1.0,
+        shares: str = "softmax",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
     ) -> None: ...
+    def forward(
+        self,
+        scores: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ListRmse(Criterion):
+    """Root of the mean squared difference of the scores of a list and its relevance."""
+    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
     def forward(
         self,
         scores: Tensor,
@@ -2574,6 +2812,7 @@ class LogitAdjustedCrossEntropy(Criterion):
         self,
         *,
         strength: float = 1.0,
+        label_smoothing: float = 0.0,
         class_counts: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -2655,6 +2894,30 @@ class MagFace(Criterion):
         margins: tuple[float, float] = (0.45, 0.8),
         regularizer: float = 35.0,
         beyond: str = "easy",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ManifoldProxies(Criterion):
+    """Soft count of the proxies that a random walk finds closer to an item than its own, by share and by context."""
+    def __init__(
+        self,
+        *,
+        proxies: int = 50,
+        dimension: int,
+        restart: float = 0.2,
+        margin: float = 0.0005,
+        context: float = 1.0,
         reduction: str = "mean",
         ignore_index: int | None = None,
     ) -> None: ...
@@ -3081,6 +3344,34 @@ class MultilabelSoftMargin(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Nca(Criterion):
+    """How unlikely it is that a neighbour, drawn by a softmax of the similarities, is of the anchor's class."""
+    def __init__(
+        self,
+        *,
+        scale: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "squared_euclidean",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class NegativeBinomialNll(Criterion):
     """Negative log-likelihood of counts that vary more than Poisson's."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -3090,6 +3381,37 @@ class NegativeBinomialNll(Criterion):
         target: Tensor,
         log_dispersion: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class NegativesBeforePositives(Criterion):
+    """How many negatives are above each positive, counted by sigmoids; the order of the positives is left alone."""
+    def __init__(
+        self,
+        *,
+        kind: str = "plain",
+        temperature: float = 0.01,
+        power: float = 1.0,
+        slope: float = 2.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -3176,7 +3498,9 @@ class NormFace(Criterion):
 
 class NormalizedCrossEntropy(Criterion):
     """Cross-entropy over its sum for all possible labels."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -3254,8 +3578,10 @@ class NumberToken(Criterion):
     __call__ = forward
 
 class OneHotSquare(Criterion):
-    """Squared distance between the scores and the indicator of the target."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    """Squared distance between the scores and the target as a distribution."""
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -3269,7 +3595,9 @@ class OneHotSquare(Criterion):
 
 class OneVersusAll(Criterion):
     """Binary cross-entropy of each class against all others, summed over classes."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -3287,6 +3615,7 @@ class OneVersusAllHinge(Criterion):
         self,
         *,
         power: int = 2,
+        label_smoothing: float = 0.0,
         class_weight: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
@@ -3306,11 +3635,34 @@ class OneVersusAllHinge(Criterion):
 class OneVersusRestDice(Criterion):
     """Dice of an item with its label, for every class against the rest, summed over the classes."""
     def __init__(
-        self, *, alpha: float = 0.01, smooth: float = 1.0, reduction: str = "mean", ignore_index: int | None = -100
+        self,
+        *,
+        alpha: float = 0.01,
+        smooth: float = 1.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,
         logits: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class OnlineContrastive(Criterion):
+    """The contrastive loss of labelled pairs over the hard ones of a batch alone."""
+    def __init__(
+        self, *, margin: float = 0.5, distance: str = "cosine", reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
         target: Tensor,
         *,
         weight: Tensor | None = None,
@@ -3497,7 +3849,9 @@ class PolyCrossEntropy(Criterion):
 
 class PolyDrop(Criterion):
     """Cross-entropy's power series in 1 - p, cut off after its first terms."""
-    def __init__(self, *, terms: int = 2, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, terms: int = 2, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -3538,6 +3892,7 @@ class PolyFocalMulticlass(Criterion):
         *,
         epsilon: float | Sequence[float] = 1.0,
         gamma: float = 2.0,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -3558,6 +3913,22 @@ class PreferenceDegree(Criterion):
     def forward(
         self,
         degree_logits: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ProbabilityToSimilarity(Criterion):
+    """Half the squared distance of an embedding's cosines from the indicator of its class."""
+    def __init__(
+        self, *, classes: int, dimension: int, reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -3686,6 +4057,38 @@ class RankNet(Criterion):
         scores: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class RankedList(Criterion):
+    """How far positives lie outside a ball and negatives inside a larger one, weighted by how far on the wrong side."""
+    def __init__(
+        self,
+        *,
+        margin: float = 0.4,
+        boundary: float = 1.2,
+        balance: float = 0.5,
+        positive_temperature: float = 0.0,
+        negative_temperature: float = 10.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -3957,7 +4360,13 @@ class ScaleShiftInvariantDepth(Criterion):
 class SelfAdjustingDice(Criterion):
     """Dice of the target's class alone, fading where its probability is near 1 already."""
     def __init__(
-        self, *, alpha: float = 0.01, smooth: float = 1.0, reduction: str = "mean", ignore_index: int | None = -100
+        self,
+        *,
+        alpha: float = 0.01,
+        smooth: float = 1.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,
@@ -4041,6 +4450,23 @@ class SetDice(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class SiameseContrastive(Criterion):
+    """Squared distance of a pair that belongs together, or squared lack of a margin of one that does not."""
+    def __init__(
+        self, *, margin: float = 0.5, distance: str = "cosine", reduction: str = "mean", ignore_index: int | None = None
+    ) -> None: ...
+    def forward(
+        self,
+        first: Tensor,
+        second: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class Siglip(Criterion):
     """Logistic loss of every pair: whether it belongs together."""
     def __init__(
@@ -4063,6 +4489,20 @@ class Siglip(Criterion):
         *,
         negative: Tensor | None = None,
         label: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class SimilarityHistogram(Criterion):
+    """How likely a random negative pair is more similar than a random positive one, from soft histograms."""
+    def __init__(self, *, bins: int = 100, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -4170,6 +4610,34 @@ class SmoothAdversarialCompSum(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class SmoothAp(Criterion):
+    """1 - average precision with soft ranks: how many items are above a positive is counted by sigmoids."""
+    def __init__(
+        self,
+        *,
+        temperature: float = 0.01,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class SmoothL1(Criterion):
     """Absolute error whose tip, up to beta, is a parabola."""
     def __init__(self, *, beta: float = 1.0, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -4269,8 +4737,10 @@ class SoftTriple(Criterion):
     __call__ = forward
 
 class SoftmaxMae(Criterion):
-    """Absolute error between the softmax and the indicator of the target, summed over classes."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    """Absolute error between the softmax and the target, summed over classes."""
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -4306,7 +4776,9 @@ class SparseDistillation(Criterion):
 
 class Sparsemax(Criterion):
     """The loss of sparsemax, whose probabilities are the point of the simplex nearest to the logits."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -4345,7 +4817,14 @@ class SphereFace(Criterion):
 
 class SphericalSoftmax(Criterion):
     """Cross-entropy of probabilities that grow with the squared score."""
-    def __init__(self, *, epsilon: float = 0.01, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self,
+        *,
+        epsilon: float = 0.01,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
@@ -4402,7 +4881,12 @@ class SquaredEarthMover(Criterion):
 class Squentropy(Criterion):
     """Cross-entropy plus the mean squared logit of the wrong classes."""
     def __init__(
-        self, *, square_weight: float = 1.0, reduction: str = "mean", ignore_index: int | None = None
+        self,
+        *,
+        square_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
     ) -> None: ...
     def forward(
         self,
@@ -4593,6 +5077,7 @@ class SymmetricCrossEntropy(Criterion):
         alpha: float = 0.1,
         beta: float = 1.0,
         log_zero: float = -4.0,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -4609,11 +5094,37 @@ class SymmetricCrossEntropy(Criterion):
 
 class TaylorSoftmax(Criterion):
     """Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp."""
-    def __init__(self, *, reduction: str = "mean", ignore_index: int | None = -100) -> None: ...
+    def __init__(
+        self, *, label_smoothing: float = 0.0, reduction: str = "mean", ignore_index: int | None = -100
+    ) -> None: ...
     def forward(
         self,
         logits: Tensor,
         target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class ThresholdConsistentMargin(Criterion):
+    """Means of how far a batch's hard pairs, and only these, are on the wrong side of a threshold of their kind."""
+    def __init__(
+        self,
+        *,
+        positive_threshold: float = 0.9,
+        negative_threshold: float = 0.5,
+        positive_share: float = 1.0,
+        negative_share: float = 1.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
         *,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
@@ -4645,6 +5156,7 @@ class Triplet(Criterion):
         *,
         kind: str = "all",
         margin: float = 0.2,
+        smooth: bool = False,
         similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
         select: str | Callable[..., Any] | None = None,
         reference: Tensor | None = None,
@@ -4722,6 +5234,35 @@ class Tukey(Criterion):
         prediction: Tensor,
         target: Tensor,
         *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
+class TupletMargin(Criterion):
+    """Soft maximum of all negatives over each positive, whose angle is made smaller by a slack first."""
+    def __init__(
+        self,
+        *,
+        margin: float = 0.1,
+        scale: float = 64.0,
+        similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+        select: str | Callable[..., Any] | None = None,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        embedding: Tensor,
+        label: Tensor,
+        *,
+        reference: Tensor | None = None,
+        reference_label: Tensor | None = None,
+        pair_mask: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -4846,6 +5387,29 @@ class Unpg(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class Vicreg(Criterion):
+    """Distance of two views, plus what each feature lacks of a standard deviation of 1, plus squared covariances."""
+    def __init__(
+        self,
+        *,
+        invariance: float = 25.0,
+        variance: float = 25.0,
+        covariance: float = 1.0,
+        eps: float = 0.0001,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        view_1: Tensor,
+        view_2: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class WassersteinCritic(Criterion):
     """What a critic minimises: scores of generated items less those of real ones."""
     def __init__(self, *, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
@@ -4900,6 +5464,7 @@ class ZLoss(Criterion):
         *,
         sharpness: float = 1.0,
         threshold: float = 0.0,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...

@@ -13,6 +13,7 @@ def active_passive(
     active_weight: float = 1.0,
     passive_weight: float = 1.0,
     log_zero: float = -4.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -35,6 +36,19 @@ def alpha_beta_distillation(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """A family of divergences between forward and reverse: how much confident and wrong classes weigh is chosen apart."""
+
+def angular(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    angle: float = 40.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How much the triangle of a positive pair and a negative opens at the negative, beyond an angle."""
 
 def any_loss(
     logits: Tensor,
@@ -252,6 +266,7 @@ def bi_tempered(
     *,
     boundedness: float = 0.8,
     tail: float = 1.4,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -379,6 +394,19 @@ def binary_self_adjusting_dice(
 ) -> Tensor:
     """Dice of one item with its label, where an item that is decided already counts for less."""
 
+def binary_squentropy(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    square_weight: float = 1.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy plus the square of half the logit: squentropy of two classes that share one logit."""
+
 def binary_tversky(
     logits: Tensor,
     target: Tensor,
@@ -430,6 +458,7 @@ def boundary_margin(
     pair_mask: Tensor | None = None,
     margin: float = 0.2,
     boundary: float = 1.2,
+    over: str = "pairs",
     similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
     select: str | Callable[..., Any] | None = None,
     weight: Tensor | None = None,
@@ -533,6 +562,7 @@ def class_balanced_cross_entropy(
     *,
     class_counts: Tensor | None = None,
     beta: float = 0.999,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -547,6 +577,7 @@ def comp_sum(
     *,
     tau: float = 1.0,
     class_weight: Tensor | None = None,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -630,6 +661,7 @@ def constrained_margin(
     target: Tensor,
     *,
     transform: str = "squared_hinge",
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -738,6 +770,21 @@ def correlation_distillation(
 ) -> Tensor:
     """How far the student's predictions correlate with the teacher's, within each item and within each class."""
 
+def cosent(
+    first: Tensor,
+    second: Tensor,
+    target: Tensor,
+    *,
+    temperature: float = 0.05,
+    similarity: str = "cosine",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Soft maximum of how much a pair with a lower score is more similar than one with a higher score."""
+
 def cosine_contrastive(
     positive: Tensor,
     negative: Tensor,
@@ -823,6 +870,20 @@ def crps_gaussian(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Continuous ranked probability score of a normal distribution."""
+
+def crps_histogram(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    low: float = -10.0,
+    high: float = 10.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Continuous ranked probability score of a histogram on a fixed grid: squared errors of its distribution function."""
 
 def crps_mixture(
     means: Tensor,
@@ -997,6 +1058,20 @@ def dual_head_distillation(
 ) -> Tensor:
     """Cross-entropy on the main head and the teacher's logits on an auxiliary one, both on the same backbone."""
 
+def dynamic_soft_margin(
+    first: Tensor,
+    second: Tensor,
+    *,
+    bins: int = 10,
+    histogram: Tensor | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """A pair's distance less that of its hardest negative, weighed by the share of the gaps that are smaller."""
+
 def earth_mover(
     logits: Tensor,
     target: Tensor,
@@ -1044,6 +1119,7 @@ def entmax15(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -1176,6 +1252,24 @@ def facility_location(
 ) -> Tensor:
     """How close an item is to the nearest member of every other class, summed over the classes."""
 
+def fast_ap(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    bins: int = 10,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """1 - average precision, from soft histograms of an anchor's squared distances."""
+
 def feature_hint(
     features: Tensor,
     teacher_features: Tensor,
@@ -1206,6 +1300,7 @@ def focal(
     *,
     gamma: float = 2.0,
     class_weight: Tensor | None = None,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -1258,6 +1353,7 @@ def generalized_cross_entropy(
     target: Tensor,
     *,
     q: float = 0.7,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -1347,6 +1443,24 @@ def grpo(
 ) -> Tensor:
     """The clipped policy loss of each drawn token, with a penalty for leaving a reference model."""
 
+def guided_info_nce(
+    first: Tensor,
+    second: Tensor,
+    guide_first: Tensor,
+    guide_second: Tensor,
+    *,
+    negative: Tensor | None = None,
+    guide_negative: Tensor | None = None,
+    temperature: float = 0.01,
+    slack: float = 0.0,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of finding an anchor's counterpart among the items that a guide does not find closer to it."""
+
 def hinge_embedding(
     distance: Tensor,
     target: Tensor,
@@ -1421,6 +1535,20 @@ def info_nce(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of finding an anchor's counterpart among all counterparts."""
+
+def intra_pair_variance(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    positive_slack: float = 0.01,
+    negative_slack: float = 0.01,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squares of how far positive pairs lie below their mean cosine, and negative pairs above theirs."""
 
 def inverse_soft_q(
     logits: Tensor,
@@ -1561,6 +1689,8 @@ def lambda_rank(
     scale: float = 1.0,
     gain: str = "exponential",
     k: int | None = None,
+    weighting: str = "lambda_rank",
+    mix: float = 10.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = None,
@@ -1589,6 +1719,7 @@ def ldam(
     class_counts: Tensor | None = None,
     max_margin: float = 0.5,
     scale: float = 30.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -1638,6 +1769,20 @@ def left_right_consistency(
 ) -> Tensor:
     """How the disparity of the left view differs from that of the right one, at the place where it points."""
 
+def lifted_pairs(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    margin: float = 1.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared soft maximum of a positive pair's distance and of how close the negatives of both its items come."""
+
 def lifted_structure(
     embedding: Tensor,
     label: Tensor,
@@ -1677,6 +1822,7 @@ def list_mle(
     target: Tensor,
     *,
     k: int | None = None,
+    weights: str = "uniform",
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = None,
@@ -1690,6 +1836,7 @@ def list_net(
     target: Tensor,
     *,
     temperature: float = 1.0,
+    shares: str = "softmax",
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = None,
@@ -1697,6 +1844,18 @@ def list_net(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy between the choices that the relevance and that the scores would make from a list."""
+
+def list_rmse(
+    scores: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Root of the mean squared difference of the scores of a list and its relevance."""
 
 def log_cosh(
     prediction: Tensor,
@@ -1731,6 +1890,7 @@ def logit_adjusted_cross_entropy(
     *,
     class_counts: Tensor | None = None,
     strength: float = 1.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2101,6 +2261,24 @@ def multilabel_soft_margin(
 ) -> Tensor:
     """Binary cross-entropy of every label, averaged over the labels of an item."""
 
+def nca(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    scale: float = 1.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "squared_euclidean",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How unlikely it is that a neighbour, drawn by a softmax of the similarities, is of the anchor's class."""
+
 def negative_binomial_nll(
     log_mean: Tensor,
     target: Tensor,
@@ -2113,6 +2291,27 @@ def negative_binomial_nll(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Negative log-likelihood of counts that vary more than Poisson's."""
+
+def negatives_before_positives(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    kind: str = "plain",
+    temperature: float = 0.01,
+    power: float = 1.0,
+    slope: float = 2.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How many negatives are above each positive, counted by sigmoids; the order of the positives is left alone."""
 
 def neighborhood_quality(
     embedding: Tensor,
@@ -2161,6 +2360,7 @@ def normalized_cross_entropy(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2204,18 +2404,20 @@ def one_hot_square(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Squared distance between the scores and the indicator of the target."""
+    """Squared distance between the scores and the target as a distribution."""
 
 def one_versus_all(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2230,6 +2432,7 @@ def one_versus_all_hinge(
     *,
     power: int = 2,
     class_weight: Tensor | None = None,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2244,6 +2447,7 @@ def one_versus_rest_dice(
     *,
     alpha: float = 0.01,
     smooth: float = 1.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2251,6 +2455,21 @@ def one_versus_rest_dice(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Dice of an item with its label, for every class against the rest, summed over the classes."""
+
+def online_contrastive(
+    first: Tensor,
+    second: Tensor,
+    target: Tensor,
+    *,
+    margin: float = 0.5,
+    distance: str = "cosine",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """The contrastive loss of labelled pairs over the hard ones of a batch alone."""
 
 def ordinal_cross_entropy(
     logits: Tensor,
@@ -2386,6 +2605,7 @@ def poly_drop(
     target: Tensor,
     *,
     terms: int = 2,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2415,6 +2635,7 @@ def poly_focal_multiclass(
     *,
     epsilon: float | Sequence[float] = 1.0,
     gamma: float = 2.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2503,6 +2724,28 @@ def rank_net(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Logistic loss of the score differences of a list, over all pairs of different relevance."""
+
+def ranked_list(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    margin: float = 0.4,
+    boundary: float = 1.2,
+    balance: float = 0.5,
+    positive_temperature: float = 0.0,
+    negative_temperature: float = 10.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How far positives lie outside a ball and negatives inside a larger one, weighted by how far on the wrong side."""
 
 def regression_with_classification(
     prediction: Tensor,
@@ -2730,6 +2973,7 @@ def self_adjusting_dice(
     *,
     alpha: float = 0.01,
     smooth: float = 1.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2786,6 +3030,21 @@ def set_dice(
 ) -> Tensor:
     """One minus the soft F1 score of a batch: Dice over all of its items as one set."""
 
+def siamese_contrastive(
+    first: Tensor,
+    second: Tensor,
+    target: Tensor,
+    *,
+    margin: float = 0.5,
+    distance: str = "cosine",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Squared distance of a pair that belongs together, or squared lack of a margin of one that does not."""
+
 def siglip(
     first: Tensor,
     second: Tensor,
@@ -2804,6 +3063,19 @@ def siglip(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Logistic loss of every pair: whether it belongs together."""
+
+def similarity_histogram(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    bins: int = 100,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """How likely a random negative pair is more similar than a random positive one, from soft histograms."""
 
 def simpo(
     policy_chosen: Tensor,
@@ -2881,6 +3153,24 @@ def smooth_adversarial_comp_sum(
 ) -> Tensor:
     """Comp-sum loss of the clean scores, plus how far an attack moves the vector of margins."""
 
+def smooth_ap(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    temperature: float = 0.01,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """1 - average precision with soft ranks: how many items are above a positive is counted by sigmoids."""
+
 def smooth_l1(
     prediction: Tensor,
     target: Tensor,
@@ -2943,13 +3233,14 @@ def softmax_mae(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Absolute error between the softmax and the indicator of the target, summed over classes."""
+    """Absolute error between the softmax and the target, summed over classes."""
 
 def sparse_distillation(
     logits: Tensor,
@@ -2970,6 +3261,7 @@ def sparsemax(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2983,6 +3275,7 @@ def spherical_softmax(
     target: Tensor,
     *,
     epsilon: float = 0.01,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -3028,6 +3321,7 @@ def squentropy(
     target: Tensor,
     *,
     square_weight: float = 1.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = None,
@@ -3166,6 +3460,7 @@ def symmetric_cross_entropy(
     alpha: float = 0.1,
     beta: float = 1.0,
     log_zero: float = -4.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -3178,6 +3473,7 @@ def taylor_softmax(
     logits: Tensor,
     target: Tensor,
     *,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -3185,6 +3481,23 @@ def taylor_softmax(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp."""
+
+def threshold_consistent_margin(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    positive_threshold: float = 0.9,
+    negative_threshold: float = 0.5,
+    positive_share: float = 1.0,
+    negative_share: float = 1.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Means of how far a batch's hard pairs, and only these, are on the wrong side of a threshold of their kind."""
 
 def tri_bce(
     logits: Tensor,
@@ -3209,6 +3522,7 @@ def triplet(
     pair_mask: Tensor | None = None,
     kind: str = "all",
     margin: float = 0.2,
+    smooth: bool = False,
     similarity: str | Callable[[Tensor, Tensor], Tensor] = "normalized_euclidean",
     select: str | Callable[..., Any] | None = None,
     weight: Tensor | None = None,
@@ -3264,6 +3578,25 @@ def tukey(
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Nearly half the squared error near the target, and constant from an absolute error of cutoff on."""
+
+def tuplet_margin(
+    embedding: Tensor,
+    label: Tensor,
+    *,
+    reference: Tensor | None = None,
+    reference_label: Tensor | None = None,
+    pair_mask: Tensor | None = None,
+    margin: float = 0.1,
+    scale: float = 64.0,
+    similarity: str | Callable[[Tensor, Tensor], Tensor] = "cosine",
+    select: str | Callable[..., Any] | None = None,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Soft maximum of all negatives over each positive, whose angle is made smaller by a slack first."""
 
 def tversky(
     logits: Tensor,
@@ -3338,6 +3671,22 @@ def unlikelihood(
 ) -> Tensor:
     """Cross-entropy of the right token, plus minus the log-probability that each unwanted token does not come."""
 
+def vicreg(
+    view_1: Tensor,
+    view_2: Tensor,
+    *,
+    invariance: float = 25.0,
+    variance: float = 25.0,
+    covariance: float = 1.0,
+    eps: float = 0.0001,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Distance of two views, plus what each feature lacks of a standard deviation of 1, plus squared covariances."""
+
 def wasserstein_critic(
     scores: Tensor,
     generated: Tensor,
@@ -3383,6 +3732,7 @@ def z_loss(
     *,
     sharpness: float = 1.0,
     threshold: float = 0.0,
+    label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,

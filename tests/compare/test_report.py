@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from perdita.compare.report import render, write_report
+from perdita.compare.report.balance import conflict_table, term_balance
 from perdita.compare.report.figures import critical_difference, ranking, robust_limits
 from perdita.compare.report.lines import learning_curves, pooled_bins
 from perdita.compare.result import Comparison, Interval, Row, Standing
@@ -262,6 +263,39 @@ def test_curves_are_medians_and_bins_are_pooled_by_share():
     (low, high) = pooled_bins([first, second])
     assert low == pytest.approx((0.25, 0.0, 0.25))
     assert high == pytest.approx(((0.75 * 0.5 + 0.95) / 1.5, 1.0 / 1.5, 0.75))
+
+
+def balance(cosines, norms):
+    return {
+        "loss": {"x": [2.0] * len(norms), "y": [0.5] * len(norms)},
+        "gradient_norm": {"x": norms, "y": [1.0] * len(norms)},
+        "cosine": {"x, y": cosines},
+    }
+
+
+def test_balance_of_terms_is_the_mean_of_the_runs_that_know_it():
+    comparison = fake(["a", "<b>"], 3, ["clean"])
+    reports = [balance([0.5, -0.5, None], [1.0, 3.0, None]), balance([-0.1, -0.3, None], [3.0, 5.0, None])]
+    ours = iter([*reports, balance([-1.0] * 3, [9.0] * 3)])
+    runs = [replace(run, balance=next(ours)) if run.loss == "<b>" else run for run in comparison.runs]
+    runs[-1] = replace(runs[-1], failed="term 'x' is nan at step 7")  # it counts nothing
+    comparison = replace(comparison, runs=tuple(runs))
+    look = {"a": {"color": "var(--ink)", "dash": "solid"}, "<b>": {"color": "var(--series-0)", "dash": "solid"}}
+    figure = term_balance(comparison, "clean", look)
+    lines = {(line["name"], line["yaxis"]): line for line in figure["data"]}
+    assert {axis for _, axis in lines} == {"y", "y2", "y3"}
+    assert lines["&lt;b&gt;: x", "y2"]["y"] == [2.0, 4.0]
+    assert lines["&lt;b&gt;: x, y", "y3"]["y"] == pytest.approx([0.2, -0.4])
+    assert lines["&lt;b&gt;: x, y", "y3"]["customdata"] == [0.5, 1.0]  # share of the runs in conflict
+    assert figure["layout"]["yaxis2"]["type"] == "log"
+    table = conflict_table(comparison, "clean", list(look))
+    assert re.findall(r"<td>(.*?)</td>", table) == ["0.20", "–", "75%"]
+    assert "<b>" not in table
+    page = render(comparison)
+    assert '<section id="balance"' in page
+    assert len(data_of(page)["figures"]["balance"][0]["data"]) == len(figure["data"])
+    assert term_balance(fake(["a", "b"], 2, ["clean"]), "clean", look) is None
+    assert conflict_table(fake(["a", "b"], 2, ["clean"]), "clean", ["a", "b"]) == ""
 
 
 @pytest.mark.slow

@@ -22,6 +22,9 @@ OPTIONS = {
     "geometric": {},
     "igb_v1": {"steps_per_epoch": 2},
     "relobralo": {},
+    "soft_adapt": {},
+    "famo": {},
+    "igb_v2": {"steps_per_epoch": 1, "base_epoch": 0, "start_epoch": 1, "update_after": 2, "update_every": 2},
 }
 
 

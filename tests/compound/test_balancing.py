@@ -13,7 +13,7 @@ from torchjd._linalg import QuadprogProjector
 from torchjd.autojac import jac_to_grad, mtl_backward
 
 import perdita
-from perdita.compound import Compound, Term
+from perdita.compound import Compound, Term, build
 from perdita.compound.balancing import METHODS, GradientBalancer, conflict_averse, minimum_norm, nash_bargaining
 from perdita.compound.balancing.complementarity import complementary
 from perdita.compound.weighting import WEIGHTINGS
@@ -299,6 +299,44 @@ def test_random_orders_resume():
     assert len({tuple(found.tolist()) for found in again}) > 1
 
 
+def balanced_pair(balance):
+    return Compound(up=Term(perdita.Mse(), "out", "up"), down=Term(perdita.Mse(), "out", "down"), balance=balance)
+
+
+def descend(compound, x, steps):
+    """Where x is after some steps towards opposite targets; which gradient meets which first is drawn."""
+    target = {"up": torch.tensor([1.0, 0.0, 2.0]), "down": torch.tensor([-1.0, 3.0, -2.0])}
+    for _ in range(steps):
+        x = x.detach().requires_grad_()
+        scored = compound.score({"out": x}, target)
+        found = compound.backward(scored, shared=[x])
+        compound.step(scored)
+        x = x - 0.1 * x.grad
+    return x.detach(), found
+
+
+def test_a_compound_that_balances_is_its_balancer_on_its_terms():
+    x = torch.tensor([0.5, 0.2, -0.3])
+    compound, apart = balanced_pair({"method": "pcgrad", "seed": 5}), balanced_pair(None)
+    balancer = GradientBalancer("pcgrad", seed=5)
+    apart.backward = lambda scored, shared: balancer.backward(scored, shared=shared)
+    torch.testing.assert_close(descend(compound, x, 6), descend(apart, x, 6), rtol=0, atol=0)
+    plain, found = descend(balanced_pair(None), x, 6)
+    assert found is None
+    assert (plain - descend(compound, x, 6)[0]).abs().max() > 1e-3
+    again = build(compound.to_config())
+    assert again.to_config() == compound.to_config()
+    assert compound.to_config()["balance"] == {"method": "pcgrad", "seed": 5}
+
+
+def test_a_compound_that_balances_resumes_to_the_last_bit():
+    one, two = (balanced_pair({"method": "pcgrad", "seed": 5}) for _ in range(2))
+    x, _ = descend(one, torch.tensor([0.5, 0.2, -0.3]), 3)
+    two.load_state_dict(one.state_dict())
+    torch.testing.assert_close(descend(one, x, 5), descend(two, x, 5), rtol=0, atol=0)
+    assert two.position == 8
+
+
 def test_weightings_of_torchjd_by_name_and_as_objects(monkeypatch):
     rows = JACOBIANS[3]
     expected = aggregation.DualProjWeighting()(rows @ rows.T)
@@ -312,7 +350,7 @@ def test_weightings_of_torchjd_by_name_and_as_objects(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("build", "message"),
+    ("make", "message"),
     [
         (lambda: GradientBalancer("pcgard"), "unknown balancer 'pcgard'; did you mean 'pcgrad'"),
         (lambda: GradientBalancer("upgrad", c=0.5), "balancer upgrad: .*'c'"),
@@ -322,11 +360,14 @@ def test_weightings_of_torchjd_by_name_and_as_objects(monkeypatch):
         (lambda: GradientBalancer().backward([]), "at least one scalar"),
         (lambda: GradientBalancer().backward([torch.ones(2)]), "at least one scalar"),
         (lambda: GradientBalancer().backward([torch.ones(())]), "must have a graph"),
+        (lambda: balanced_pair(3), "balance must be a method's name or configuration, not int"),
+        (lambda: balanced_pair({"c": 0.5}), "balance must have a method, one of .*upgrad"),
+        (lambda: Compound(inner=balanced_pair("mgda"), b=perdita.Mse()), "'inner' is a compound that balances"),
     ],
 )
-def test_what_is_wrong_is_said(build, message):
+def test_what_is_wrong_is_said(make, message):
     with pytest.raises(InputError, match=message):
-        build()
+        make()
 
 
 def test_where_to_balance_must_be_clear():

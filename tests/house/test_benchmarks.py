@@ -95,3 +95,13 @@ def test_an_unknown_row_is_an_error() -> None:
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 2
     assert "no row named no-such-row" in found.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a CUDA device")
+def test_a_row_without_its_hardware_says_so() -> None:
+    command = [sys.executable, "-m", "benchmarks", "gpu-sup-con", "--json"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "gpu-sup-con " in found.stderr
+    assert "needs CUDA, which this machine does not have" in found.stderr
+    assert json.loads(found.stdout) == []

@@ -139,6 +139,78 @@ def test_a_compounds_weights_are_in_its_balance(tmp_path):
     assert scored.weights["kind"] != scored.weights["flat"]
 
 
+PARTS = {"focal": 1.0, "z_loss": 0.25, "squentropy": -0.5}  # the last one pushes away what the first one asks for
+
+
+def sum_of_parts():
+    return perdita.Focal() + 0.25 * perdita.ZLoss() + -0.5 * perdita.Squentropy()
+
+
+class Listening(LossMonitor):
+    """Keeps what it logged, step by step."""
+
+    def on_train_batch_end(self, trainer, pl_module, *rest):
+        if not hasattr(self, "seen"):
+            self.seen = []
+        super().on_train_batch_end(trainer, pl_module, *rest)
+        self.seen.append({name: value.item() for name, value in trainer.callback_metrics.items()})
+
+
+def test_pairs_of_parts_agree_or_are_in_conflict(tmp_path):
+    monitor, module = Listening(every_n_steps=1), Tiny(sum_of_parts())
+    fit(module, tmp_path, monitor, torch.randint(0, 3, (40,)), epochs=4)
+    state, (given, wanted) = module.first
+    start = nn.Linear(4, 3)
+    start.load_state_dict(state)
+    outputs = start(given).detach().requires_grad_()
+    values = [weight * module.criterion.criteria[name](outputs, wanted) for name, weight in PARTS.items()]
+    gradients = [torch.autograd.grad(value, outputs)[0] for value in values]
+    for pair, (i, j) in {"focal, z_loss": (0, 1), "focal, squentropy": (0, 2), "z_loss, squentropy": (1, 2)}.items():
+        expected = torch.cosine_similarity(gradients[i].flatten(), gradients[j].flatten(), dim=0).item()
+        assert monitor.seen[0][f"cosine/{pair}"] == pytest.approx(expected, rel=1e-4)
+        apart = [step[f"cosine/{pair}"] < 0 for step in monitor.seen]
+        assert monitor.seen[-1][f"conflict/{pair}"] == pytest.approx(sum(apart) / 4)
+    assert monitor.seen[-1]["conflict/focal, squentropy"] == 1.0
+
+
+class TwoHeads(Tiny):
+    def __init__(self, criterion):
+        super().__init__(criterion)
+        self.trunk, self.kind, self.size = nn.Linear(4, 5), nn.Linear(5, 3), nn.Linear(5, 3)
+
+    def step(self, batch):
+        hidden = self.hidden = self.trunk(batch[0])
+        outputs = {"kind": self.kind(hidden), "size": self.size(hidden)}
+        return self.criterion(outputs, {"target": batch[1]})
+
+    def configure_optimizers(self):
+        return torch.optim.SGD([*self.trunk.parameters(), *self.kind.parameters(), *self.size.parameters()], lr=0.1)
+
+
+def test_parts_of_several_heads_are_compared_at_their_trunk(tmp_path):
+    def module():
+        terms = {name: Term(perdita.CrossEntropy(), name, "target") for name in ("kind", "size")}
+        return TwoHeads(Compound(terms, weights={"kind": 2.0}))
+
+    target = torch.randint(0, 3, (40,))
+    apart, _, _ = fit(module(), tmp_path, LossMonitor(every_n_steps=1), target)
+    assert "balance/kind" in apart
+    assert "cosine/kind, size" not in apart  # each has outputs of its own
+    monitor, shared = Listening(every_n_steps=1, features="trunk"), module()
+    start = module()
+    fit(shared, tmp_path, monitor, target)
+    _, batch = shared.first
+    hidden = start.trunk(batch[0])
+    values = [nn.functional.cross_entropy(head(hidden), batch[1]) for head in (start.kind, start.size)]
+    first, second = (torch.autograd.grad(value, hidden, retain_graph=True)[0] for value in values)
+    cosine = torch.cosine_similarity(first.flatten(), second.flatten(), dim=0).item()
+    assert monitor.seen[0]["cosine/kind, size"] == pytest.approx(cosine, rel=1e-4)
+    assert monitor.seen[0]["balance/kind"] == pytest.approx(2 * first.norm().item(), rel=1e-4)
+    assert monitor.seen[0]["weight/kind"] == 2.0
+    with pytest.raises(InputError, match="TwoHeads has no submodule 'trunc'; did you mean 'trunk'"):
+        fit(module(), tmp_path, LossMonitor(features="trunc"), target)
+
+
 def test_a_regression_has_no_calibration(tmp_path):
     logged, *_ = fit(Tiny(perdita.Huber(), classes=1), tmp_path, LossMonitor(every_n_steps=1), torch.randn(40))
     assert "calibration/ece" not in logged

@@ -9,8 +9,16 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from sklearn.neighbors import KNeighborsClassifier
 
 from perdita import InputError
-from perdita.judge import retrieval
-from perdita.judge.retrieval import alignment, knn_accuracy, map_at_r, r_precision, recall_at_k, uniformity
+from perdita.judge import neighbors
+from perdita.judge.retrieval import (
+    alignment,
+    knn_accuracy,
+    map_at_r,
+    r_precision,
+    recall_at_k,
+    retrieval_scores,
+    uniformity,
+)
 
 MEASURES = {
     "recall@1": recall_at_k,
@@ -59,13 +67,27 @@ def angle(x, y):
 @pytest.mark.parametrize(("similarity", "distance"), [("cosine", angle), ("euclidean", apart)])
 @pytest.mark.parametrize("itself", [True, False])
 def test_equals_sorted_lists(name, similarity, distance, itself, monkeypatch):
-    monkeypatch.setattr(retrieval, "PLACES", 300)  # several chunks
+    monkeypatch.setattr(neighbors, "PLACES", 300)  # several chunks
     embedding, label = drawn()
     reference = (None, None) if itself else drawn(60, classes=5, seed=1)  # one class has nothing to find
     found = MEASURES[name](
         embedding, label, reference=reference[0], reference_label=reference[1], similarity=similarity
     )
     assert found.item() == pytest.approx(by_query(name, embedding, label, *reference, distance), abs=1e-12)
+
+
+@pytest.mark.parametrize("itself", [True, False])
+def test_one_search_gives_what_each_measure_does(itself, monkeypatch):
+    monkeypatch.setattr(neighbors, "PLACES", 300)
+    embedding, label = drawn()
+    reference = (None, None) if itself else drawn(60, classes=5, seed=1)
+    named = {"reference": reference[0], "reference_label": reference[1]}
+    found = retrieval_scores(embedding, label, ks=(1, 3), **named)
+    assert list(found) == ["map_at_r", "r_precision", "recall_at_1", "recall_at_3"]
+    for score, name in zip(found.values(), ("MAP@R", "R-precision", "recall@1", "recall@3"), strict=True):
+        assert score == MEASURES[name](embedding, label, **named)
+    with pytest.raises(InputError, match="k must be"):
+        retrieval_scores(embedding, label, ks=(1, 0))
 
 
 @pytest.mark.parametrize("k", [1, 4, 7])

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from sklearn.metrics import roc_curve
+from sklearn.metrics import roc_curve as sklearn_curve
 
 import perdita
-from perdita.judge.verification import equal_error_rate, pair_scores, true_accept_rate
+from perdita.judge.verification import equal_error_rate, pair_scores, roc_curve, true_accept_rate
 
 
 def scores(seed=0, ties=False):
@@ -17,7 +17,7 @@ def scores(seed=0, ties=False):
 
 def curve(genuine, impostor):
     truth = torch.cat([torch.ones(len(genuine)), torch.zeros(len(impostor))])
-    return roc_curve(truth, torch.cat([genuine, impostor]), drop_intermediate=False)[:2]
+    return sklearn_curve(truth, torch.cat([genuine, impostor]), drop_intermediate=False)[:2]
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -26,6 +26,16 @@ def test_true_accepts_are_the_highest_of_the_curve_within_the_rate(rate, ties):
     genuine, impostor = scores(ties=ties)
     false, true = curve(genuine, impostor)
     assert true_accept_rate(genuine, impostor, rate).item() == pytest.approx(max(true[false <= rate + 1e-12]))
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_curve_is_that_of_scikit_learn(ties):
+    genuine, impostor = scores(ties=ties)
+    false, true, threshold = roc_curve(genuine, impostor)
+    for own, theirs in zip((false, true), curve(genuine, impostor), strict=True):
+        torch.testing.assert_close(own, torch.as_tensor(theirs))
+    assert threshold[0] == torch.inf
+    assert ((genuine >= threshold[5]).double().mean() - true[5]).abs() < 1e-12
 
 
 def test_equal_error_rate_is_where_the_curve_meets_its_mirror_image():
@@ -50,7 +60,8 @@ def test_bad_input_is_named():
     genuine, impostor = scores()
     with pytest.raises(perdita.InputError, match="false_accept_rate"):
         true_accept_rate(genuine, impostor, 1.0)
-    for call in (lambda: true_accept_rate(genuine[:0], impostor, 0.1), lambda: equal_error_rate(genuine, impostor[:0])):
+    for call in (lambda: true_accept_rate(genuine[:0], impostor, 0.1), lambda: equal_error_rate(genuine, impostor[:0]),
+                 lambda: roc_curve(genuine, impostor[:0])):  # fmt: skip
         with pytest.raises(perdita.InputError, match="at least one"):
             call()
     with pytest.raises(perdita.InputError, match="embedding"):

@@ -12,7 +12,7 @@ from torch import Tensor
 import perdita
 from perdita import InputError
 from perdita.kernels import cut_cross_entropy
-from perdita.kernels.tiled_cross_entropy import Tiles, cut_gradients, tile_sums
+from perdita.kernels.tiles.host import Tiles, cut_gradients, tile_sums
 
 ROWS, FEATURES, CLASSES = 10, 4, 9
 

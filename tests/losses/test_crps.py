@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,25 @@ def test_mixture_is_the_integral_of_its_definition():
         return sum(p * norm.cdf(y, m, s) for p, m, s in zip(weights, means, scales, strict=True))
 
     assert found.item() == pytest.approx(integral(distribution, 0.4), abs=1e-7)
+
+
+@pytest.mark.parametrize("target", [-3.5, -2.0, -0.4, 0.0, 1.7, 6.0])
+def test_histogram_is_the_integral_of_its_definition(target):
+    logits = torch.tensor([[0.3, -1.0, 2.0, 0.5, 0.0]], dtype=torch.float64)
+    found = P.crps_histogram(logits, torch.tensor([target], dtype=torch.float64), low=-2.0, high=2.0)
+    probs, points = logits.softmax(1)[0], torch.linspace(-2, 2, 5)
+    steps = [-5.0, *sorted({*points.tolist(), target}), 7.0]  # between these nothing changes
+    middles = [(a + b) / 2 for a, b in itertools.pairwise(steps)]
+    gaps = [(float(probs[points <= y].sum()) - (y >= target)) ** 2 for y in middles]
+    expected = sum(g * (b - a) for g, a, b in zip(gaps, steps, steps[1:], strict=False))
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_histogram_on_its_points_is_the_squared_earth_mover_in_steps():
+    logits = torch.randn(9, 9, generator=GENERATOR, dtype=torch.float64)
+    target = torch.linspace(-1, 3, 9, dtype=torch.float64)
+    found = P.crps_histogram(logits, target, low=-1.0, high=3.0, reduction="none")
+    torch.testing.assert_close(found, 0.5 * P.squared_earth_mover(logits, torch.arange(9), reduction="none"))
 
 
 def test_one_part_is_a_gaussian():

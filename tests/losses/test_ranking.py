@@ -10,12 +10,19 @@ from perdita import InputError
 from perdita.compare.train.memory import peak_bytes
 from perdita.judge.ranking_metrics import ndcg
 from perdita.losses.ranking import pair_sums as engine
-from perdita.losses.ranking.pair_sums import LOGISTIC, STEP, Pairs, pair_sums, whole_sums
+from perdita.losses.ranking import soft_ranks
+from perdita.losses.ranking.pair_sums import LOGISTIC, Pairs, pair_sums, whole_sums
 
 LISTS = {
     name: getattr(P, name)
     for name in ("rank_net", "lambda_rank", "list_net", "list_mle", "xe_ndcg", "approx_ndcg", "neural_ndcg")
 }
+LISTS |= {
+    f"lambda_rank {weighting}": partial(P.lambda_rank, weighting=weighting)
+    for weighting in ("ndcg_loss1", "ndcg_loss2", "ndcg_loss2++", "uniform", "difference", "squared_difference")
+}
+LISTS["list_mle position"] = partial(P.list_mle, weights="position")
+LISTS["list_net proportional"] = partial(P.list_net, shares="proportional")
 
 
 def drawn(n=4, m=7, seed=0):
@@ -32,15 +39,14 @@ def value_and_gradient(loss, scores, *given, **named):
     return value.detach(), torch.autograd.grad(value.sum(), leaf)[0]
 
 
-@pytest.mark.parametrize("cost", [LOGISTIC, STEP])
 @pytest.mark.parametrize("places", [1, 40, 1 << 17])
-def test_blocks_give_the_textbook_values_and_both_derivatives(monkeypatch, cost, places):
+def test_blocks_give_the_textbook_values_and_both_derivatives(monkeypatch, places):
     monkeypatch.setattr(engine, "PLACES", places)
     generator = torch.Generator().manual_seed(1)
     first, second, rows, columns = (
         torch.randn(3, size, generator=generator, dtype=torch.float64) for size in (5, 4, 5, 4)
     )
-    pairs = Pairs(cost, lambda own, others: own[0].relu() * others[0].abs())
+    pairs = Pairs(LOGISTIC, lambda own, others: own[0].relu() * others[0].abs())
     results = []
     for sums in (lambda a, b: pair_sums(pairs, a, b, (rows,), (columns,)),
                  lambda a, b: whole_sums(pairs, 1, a, b, rows, columns)):  # fmt: skip
@@ -49,6 +55,36 @@ def test_blocks_give_the_textbook_values_and_both_derivatives(monkeypatch, cost,
         slopes = torch.autograd.grad(value.square().sum(), leaves, create_graph=True)
         bends = torch.autograd.grad(sum((slope**3).sum() for slope in slopes), leaves)
         results.append([value, *slopes, *bends])
+    torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("places", [1, 700, 1 << 17])
+def test_half_of_the_pairs_give_the_textbook_step_sums_and_both_derivatives(monkeypatch, places):
+    monkeypatch.setattr(soft_ranks, "PLACES", places)
+    generator = torch.Generator().manual_seed(2)
+    values = torch.randn(3, 37, generator=generator, dtype=torch.float64)
+    weights = torch.rand(3, 37, 2, generator=generator, dtype=torch.float64)
+    results = []
+    for sums in (soft_ranks.step_sums, soft_ranks.whole_step_sums):
+        leaf = values.clone().requires_grad_()
+        found = sums(leaf, weights)
+        (slope,) = torch.autograd.grad(found.square().sum(), leaf, create_graph=True)
+        (bend,) = torch.autograd.grad((slope**3).sum(), leaf)
+        results.append([found, slope, bend])
+    torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("places", [1, 700, 1 << 17])
+def test_half_of_the_pairs_give_the_textbook_counts_and_both_derivatives(monkeypatch, places):
+    monkeypatch.setattr(soft_ranks, "PLACES", places)
+    values = torch.randn(3, 37, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    results = []
+    for counts in (soft_ranks.soft_counts, soft_ranks.whole_soft_counts):
+        leaf = values.clone().requires_grad_()
+        found = counts(leaf)
+        (slope,) = torch.autograd.grad(found.square().sum(), leaf, create_graph=True)
+        (bend,) = torch.autograd.grad((slope**3).sum(), leaf)
+        results.append([found, slope, bend])
     torch.testing.assert_close(*results)
 
 
@@ -92,7 +128,10 @@ def test_a_nan_of_the_relevance_is_named(name):
         LISTS[name](scores, target)
 
 
-@pytest.mark.parametrize("name", [name for name in LISTS if name not in ("rank_net", "list_mle")])
+BY_ORDER = ("rank_net", "list_mle", "list_mle position", "lambda_rank uniform")
+
+
+@pytest.mark.parametrize("name", [name for name in LISTS if name not in BY_ORDER])
 def test_huge_relevance_stays_finite(name):
     scores, target = drawn()
     value, gradient = value_and_gradient(LISTS[name], scores.float(), 1000.0 * target)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
-from perdita.losses.classification.fenchel_young import entmax_root_of, sparsemax_of
+from perdita.losses.classification.fenchel_young import entmax_conjugate, sparsemax_conjugate
 
 
 def by_sorting(logits: Tensor, power: int) -> Tensor:
@@ -37,7 +39,18 @@ LOGITS = {
 def test_thresholds(name: str, dtype: torch.dtype) -> None:
     logits = LOGITS[name](torch.Generator().manual_seed(0)).to(dtype)
     logits = logits - logits.amax(1, keepdim=True)
-    torch.testing.assert_close(sparsemax_of(logits), by_sorting(logits, 1))
-    roots = entmax_root_of(logits)
-    torch.testing.assert_close(roots, by_sorting(logits / 2, 2), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(roots.square().sum(1), torch.ones_like(roots[:, 0]))
+    probs = torch.func.grad(lambda z: sparsemax_conjugate(z).sum())(logits)
+    torch.testing.assert_close(probs, by_sorting(logits, 1), rtol=1e-5, atol=1e-6)
+    entmax = torch.func.grad(lambda z: entmax_conjugate(z).sum())(logits)
+    torch.testing.assert_close(entmax, by_sorting(logits / 2, 2).square(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(entmax.sum(1), torch.ones_like(entmax[:, 0]))
+
+
+@pytest.mark.parametrize("conjugate", [sparsemax_conjugate, entmax_conjugate])
+@pytest.mark.parametrize("name", LOGITS)
+def test_watched_and_unwatched_searches_agree(name: str, conjugate: Callable[[Tensor], Tensor]) -> None:
+    """Where values may be read the search stops early; under a transform it takes every step."""
+    logits = LOGITS[name](torch.Generator().manual_seed(1)).double()
+    leaf = logits.clone().requires_grad_()
+    (early,) = torch.autograd.grad(conjugate(leaf).sum(), leaf)
+    torch.testing.assert_close(early, torch.func.grad(lambda z: conjugate(z).sum())(logits), rtol=1e-9, atol=1e-9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import nn
 
@@ -47,3 +49,63 @@ class Weighted(nn.Module):
 
     def forward(self, logits, target):
         return nn.functional.cross_entropy(logits, target, weight=self.weight)
+
+
+def naive_focal(logits, target, gamma=2.0):
+    """The logarithm of a probability that is 0."""
+    probability = torch.sigmoid(logits)
+    right = torch.where(target == 1, probability, 1 - probability)
+    return (-((1 - right) ** gamma) * torch.log(right)).mean()
+
+
+def batch_dice(logits, target):
+    """Sums of a whole batch, which pass float16's range."""
+    probability = torch.sigmoid(logits)
+    return 1 - (2 * (probability * target).sum() + 1) / (probability.sum() + target.sum() + 1)
+
+
+def mean_over_rows(logits, target, ignore_index=-100):
+    """Divides by the rows, though some of them are ignored."""
+    values = nn.functional.cross_entropy(logits, target, reduction="none", ignore_index=ignore_index)
+    return values.sum() / len(target)
+
+
+def scaled_by_item(logits, target):
+    """A number read from a tensor breaks the graph."""
+    scale = logits.detach().abs().max().item()
+    return nn.functional.cross_entropy(logits / (1 + scale), target)
+
+
+def changes_its_input(logits, target):
+    logits -= logits.max(1, keepdim=True).values
+    return nn.functional.cross_entropy(logits, target)
+
+
+def keeps_by_index(logits, target):
+    """A number of rows that depends on the values."""
+    kept = target != -100
+    return nn.functional.cross_entropy(logits[kept], target[kept])
+
+
+def warns(prediction, target):
+    warnings.warn("the scale is deprecated", stacklevel=2)
+    return (prediction - target).abs()
+
+
+def only_equal_labels(embeddings, labels):
+    """A loss of embeddings: it asks which labels are equal."""
+    near = (embeddings @ embeddings.T).tanh()
+    return torch.where(labels[:, None] == labels, -near, near).mean(1)
+
+
+def from_images(logits: Float[Tensor, "n h w"], target: Float[Tensor, "n h w"]):
+    """Annotated arguments, and no annotation of what it gives."""
+    return (logits - target).square().mean((1, 2))
+
+
+def gives_a_mapping(logits, target):
+    return {"loss": nn.functional.cross_entropy(logits, target)}
+
+
+def undefined(logits, target):
+    return no_such_name

@@ -211,7 +211,8 @@ def compare_command(answers: Answers, names: Iterable[str], task: str, baseline:
         data: name of a data set or file.
     """
     losses = ",".join(dict.fromkeys([baseline, *names]))
-    metric = next((METRICS[need] for need in answers.needs if need in METRICS and task != "regression"), None)
+    classes = task not in ("regression", "embedding")
+    metric = next((METRICS[need] for need in answers.needs if need in METRICS and classes), None)
     if task == "regression" and answers.noise:
         metric = "mae"
     return (

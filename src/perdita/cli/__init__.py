@@ -29,5 +29,6 @@ def perdita_(
         typer.echo(context.get_help())
 
 
-for command in (compare, find, choose, show, list_, papers, check, reproduce):
-    app.command(name=command.__name__.rstrip("_"))(command)
+for command in (find, show, choose, compare, check, list_, papers, reproduce):
+    head = str(command.__doc__).split("\n")[0]
+    app.command(name=command.__name__.rstrip("_"), short_help=head)(command)

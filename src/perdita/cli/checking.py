@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from perdita.testing.doctor import Diagnosis
+    from perdita.testing.doctor.price import Price
 
-FORMS = "multiclass, regression, binary, probabilities, vectors, soft, multilabel, sign, counts, log_probs or triplet"
+FORMS = (
+    "multiclass, embeddings, regression, binary, probabilities, vectors, soft, multilabel, sign, counts, log_probs, "
+    "triplet, pairs, ranking or variance"
+)
 
 
 def check(
@@ -48,13 +52,14 @@ def check(
     from perdita.testing.doctor import diagnose, locate, to_junit
 
     loss: Any = locate(str(name)) if ":" in str(name) else perdita.card(str(name))
-    found = diagnose(
-        loss,
-        checks.split(",") if checks else None,
-        task=task,
-        sampler=locate(sampler) if sampler else None,
-        arguments=_arguments(arguments),
-    )
+    with open_console().status(f"examining {name}"):  # some seconds, most of them in torch.compile
+        found = diagnose(
+            loss,
+            checks.split(",") if checks else None,
+            task=task,
+            sampler=locate(sampler) if sampler else None,
+            arguments=_arguments(arguments),
+        )
     if junit is not None:
         junit.write_text(to_junit(found), encoding="utf-8")
     if as_json:
@@ -82,8 +87,7 @@ def _show(found: Diagnosis, console: Console) -> None:
     console.print(found.loss, style="bold", markup=False, highlight=False)
     kind = f"no perdita loss; taken as {found.task}" if found.plain else found.task
     console.print(f"{kind}: {found.takes}", markup=False, highlight=False)
-    rows = [{"check": one.check, "verdict": one.verdict, "why": one.message or one.asks} for one in found.findings]
-    print_table(console, rows, {"check": "check", "verdict": "verdict", "why": "why, or what holds"})
+    print_table(console, _rows(found), {"check": "check", "verdict": "verdict", "why": "why, or what holds"})
     for one in found.failures:
         console.print(f"{one.check} fails", style="bold", markup=False, highlight=False)
         parts = {"seen": one.message, "input": one.input, "do": one.advice}
@@ -94,16 +98,37 @@ def _show(found: Diagnosis, console: Console) -> None:
         source = "traits that a search did not refute" if found.plain else "traits on the card"
         said = ", ".join(trait.replace("_", " ") for trait, value in found.traits.items() if value is True)
         console.print(f"{source}: {said or 'none'}", markup=False, highlight=False)
-    if (price := found.price) is not None:
-        beside = f"cross-entropy {price.peer_seconds * 1e3:.3g} ms, {price.peer_kept_bytes / 1024:.4g} KiB"
-        console.print(
-            f"{price.rows} rows of {price.numbers // price.rows}: {price.seconds * 1e3:.3g} ms forward and backward, "
-            f"{price.kept_bytes / 1024:.4g} KiB kept between; {beside}",
-            markup=False, highlight=False,
-        )  # fmt: skip
+    if found.price is not None:
+        console.print(_price(found.price), markup=False, highlight=False, soft_wrap=True)
     idle = sum(one.verdict == "not applicable" for one in found.findings)
     failed = len(found.failures)
     console.print(f"{len(found.findings)} checks, {failed} failed, {idle} not applicable", highlight=False)
+
+
+def _rows(found: Diagnosis) -> list[dict[str, str]]:
+    """Failures first, then what passes; checks that do not apply for the same reason share a row."""
+    order = {"fail": 0, "limit": 1, "pass": 2}
+    told = sorted((one for one in found.findings if one.verdict in order), key=lambda one: order[one.verdict])
+    rows = [{"check": one.check, "verdict": one.verdict, "why": one.message or one.asks} for one in told]
+    idle: dict[str, list[str]] = {}
+    for one in found.findings:
+        if one.verdict not in order:
+            reason = "the card claims no such trait" if one.check.startswith("trait_") else one.message
+            idle.setdefault(reason, []).append(one.check)
+    for reason, checks in idle.items():
+        name, listed = (checks[0], "") if len(checks) == 1 else (f"{len(checks)} checks", f": {', '.join(checks)}")
+        rows.append({"check": name, "verdict": "not applicable", "why": reason + listed})
+    return rows
+
+
+def _price(price: Price) -> str:
+    """What a step costs, beside cross-entropy."""
+    text = (
+        f"cost on {price.rows} rows of {price.numbers // price.rows}: {price.seconds * 1e3:.3g} ms there and back "
+        f"({price.seconds / price.peer_seconds:.2g} times cross-entropy's), {price.kept_bytes / 1024:.4g} KiB kept "
+        f"between them ({price.kept_bytes / price.peer_kept_bytes:.2g} times)"
+    )
+    return text if price.growth is None else f"{text}; memory grows with the rows to the power {price.growth:.2g}"
 
 
 def _check_log(path: Path, step: str | None, columns: list[str] | None, as_json: bool) -> int:

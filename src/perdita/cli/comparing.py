@@ -16,7 +16,7 @@ def compare(
     source: Annotated[str, typer.Argument(help="digits, wine, …, a CSV, Parquet or NPZ file, or a folder of images.")],
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="multiclass, binary, ordinal or regression; inferred if not given.")
+        str | None, typer.Option(help="multiclass, binary, regression; ordinal, embedding (never inferred).")
     ] = None,
     losses: Annotated[
         str | None, typer.Option(help="Names and patterns, as focal,poly*; all; or a YAML/JSON file.")
@@ -34,20 +34,25 @@ def compare(
     test: Annotated[str, typer.Option(help="Of the paired differences: t (corrected), wilcoxon or permutation.")] = "t",
     batch_size: Annotated[int | None, typer.Option(help="Rows in a batch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The same for every loss.")] = None,
+    dimension: Annotated[int | None, typer.Option(help="Of the embeddings, in the task embedding.")] = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
     resume: Annotated[bool, typer.Option("--resume/--fresh", help="Take what an earlier run has finished.")] = True,
     out: Annotated[Path | None, typer.Option(help="Folder of the report and tables.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train every loss on your data under the same conditions, and say which can be told apart."""
+    from perdita.compare.execute import start_early
+    from perdita.compare.spec import Training
+
+    start_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     from perdita.compare.run import compare as run
     from perdita.compare.terminal import progress, show
 
     console = open_console()
     comparison = run(
         model, source, losses, target=target, task=task, baseline=baseline, seeds=seeds, folds=folds, epochs=epochs,
-        batch_size=batch_size, learning_rate=learning_rate, stress=stress, tune=tune, metric=metric, test=test,
-        workers=workers, resume=resume, out=out, progress=None if as_json else progress,
+        batch_size=batch_size, learning_rate=learning_rate, dimension=dimension, stress=stress, tune=tune,
+        metric=metric, test=test, workers=workers, resume=resume, out=out, progress=None if as_json else progress,
         command=shlex.join(["perdita", *sys.argv[1:]]),
     )  # fmt: skip
     if as_json:

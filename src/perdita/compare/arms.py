@@ -24,27 +24,30 @@ BASELINES = {
     "binary": "cross_entropy",
     "ordinal": "cross_entropy",
     "regression": "mse",
+    "embedding": "contrastive",  # the oldest and plainest of the pair losses
 }
+SIZES = ("classes", "dimension")  # hyper-parameters that a comparison of embeddings knows: losses have no default
 
 CONFIGURED = {"loss", "sum", "terms"}  # a mapping with one of these is a configuration, not labels of several
 
 
-def resolve(losses: Any, task: str, targets: int = 1) -> tuple[LossSpec, ...]:
+def resolve(losses: Any, task: str, targets: int = 1, sizes: Mapping[str, int] | None = None) -> tuple[LossSpec, ...]:
     """The arms for a task.
 
     Args:
         losses: None or "all" (every loss that applies), names and glob patterns (a list, or a string with commas),
             configurations for `perdita.build` or `perdita.compound.build`, criteria, ``module:loss``, a YAML or JSON
             file of {label: configuration}, or a mapping of labels to any of these.
-        task: multiclass, binary, ordinal or regression.
+        task: multiclass, binary, ordinal, regression or embedding.
         targets: numbers to predict for an example, in a regression.
+        sizes: of an embedding: the ``classes`` that are trained on and the ``dimension``, for losses that ask for them.
 
     Raises:
         InputError: an unknown loss, a pattern that matches nothing, a loss that does not fit the task.
     """
     found: dict[str, LossSpec] = {}
     for label, item in _items(losses):
-        for spec in _specs(label, item, task, targets):
+        for spec in _specs(label, item, task, targets, sizes or {}):
             found.setdefault(spec.label, spec)
     return tuple(found.values())
 
@@ -83,43 +86,68 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _specs(label: str | None, item: Any, task: str, targets: int) -> list[LossSpec]:
+def _specs(label: str | None, item: Any, task: str, targets: int, sizes: Mapping[str, int]) -> list[LossSpec]:
     if isinstance(item, nn.Module):
         if not hasattr(item, "to_config"):
             raise InputError(f"{type(item).__name__} is no perdita criterion; register it with @perdita.loss")
-        return [_spec(label, item.to_config(), task, targets)]
+        return [_spec(label, item.to_config(), task, targets, sizes)]
     if isinstance(item, Mapping):
-        return [_spec(label, dict(item), task, targets)]
+        return [_spec(label, dict(item), task, targets, sizes)]
     if not isinstance(item, str):
         item = getattr(item, "card", None) and item.card.name
         if item is None:
             raise InputError("losses must be names, configurations or criteria")
     if item == "all":
-        return [_spec(None, {"loss": c.name}, task, targets) for c in cards() if fits(c, task, targets)]
+        return [_spec(None, {"loss": c.name}, task, targets, sizes) for c in cards() if fits(c, task, targets)]
     if any(character in item for character in "*?["):
         matched = [c for c in cards() if fnmatch.fnmatch(c.name, item) and fits(c, task, targets)]
         if not matched:
             raise InputError(f"no loss for the task {task} matches {item!r}")
-        return [_spec(None, {"loss": c.name}, task, targets) for c in matched]
-    return [_spec(label, {"loss": card(item).name}, task, targets)]
+        return [_spec(None, {"loss": c.name}, task, targets, sizes) for c in matched]
+    return [_spec(label, {"loss": card(item).name}, task, targets, sizes)]
 
 
-def _spec(label: str | None, config: dict[str, Any], task: str, targets: int) -> LossSpec:
+def _spec(label: str | None, config: dict[str, Any], task: str, targets: int, sizes: Mapping[str, int]) -> LossSpec:
+    given, config = config, _sized(config, sizes)
     criterion = LossSpec("", json.dumps(config)).build()
     for part in parts_of(criterion):
         _check_fit(part.card, task, targets)
     own = getattr(criterion, "card", None)
     if own is not None:
         config = {**config, "loss": _importable(own)}
-    elif getattr(getattr(criterion, "weighting", None), "reads_gradients", False):
-        raise InputError(
-            f"the weighting {criterion.weighting.name} needs each term's gradients, which a comparison does not take"
-        )
+    elif blind := _without_gradients(criterion):
+        raise InputError(f"the weighting {blind} needs each term's gradients: only the outermost compound gets them")
     name = label or (own.name if own is not None else "+".join(criterion.criteria))
-    shown = {key: value for key, value in config.items() if key not in (*CONFIGURED, "reduction")}
+    shown = {key: value for key, value in given.items() if key not in (*CONFIGURED, "reduction")}
     if label is None and own is not None and shown:
         name += "(" + ", ".join(f"{key}={value}" for key, value in sorted(shown.items())) + ")"
     return LossSpec(name, json.dumps(config, sort_keys=True))
+
+
+def _sized(config: Any, sizes: Mapping[str, int]) -> Any:
+    """The configuration, of a loss or of several, with the sizes that each asks for.
+
+    Raises:
+        InputError: another size than the comparison's.
+    """
+    if isinstance(config, list):
+        return [_sized(item, sizes) for item in config]
+    if not sizes or not isinstance(config, Mapping):
+        return config
+    if "loss" not in config:
+        named = {key: {"loss": item} if key == "criterion" and isinstance(item, str) else item
+                 for key, item in config.items()}  # fmt: skip
+        if isinstance(terms := named.get("terms"), Mapping):
+            named["terms"] = {
+                key: {"criterion": item} if isinstance(item, str) else item for key, item in terms.items()
+            }
+        return {key: _sized(item, sizes) for key, item in named.items()}
+    asked = card(config["loss"]).signature.defaults
+    own = {name: size for name, size in sizes.items() if asked.get(name) is REQUIRED}
+    for name, size in own.items():
+        if config.get(name, size) != size:
+            raise InputError(f"{config['loss']} has {name}={config[name]}, but this comparison has {size}")
+    return {**own, **config}
 
 
 def parts_of(criterion: nn.Module) -> list[Any]:
@@ -129,9 +157,19 @@ def parts_of(criterion: nn.Module) -> list[Any]:
     return [part for own in criterion.criteria.values() for part in parts_of(own)]
 
 
+def _without_gradients(criterion: nn.Module) -> str:
+    """The weighting of a nested compound that needs gradients, which only the outermost one is given; or ""."""
+    inner = (part for own in getattr(criterion, "criteria", {}).values() for part in own.modules())
+    weightings = (part.weighting for part in inner if hasattr(part, "weighting"))
+    return next((weighting.name for weighting in weightings if weighting.reads_gradients), "")
+
+
 def _check_fit(loss: Card, task: str, targets: int) -> None:
     if fits(loss, task, targets):
         return
+    if task == loss.task == "embedding":
+        asked = ", ".join(item.name for item in loss.signature.fields if not item.optional)
+        raise InputError(f"{loss.name} asks for {asked}; a comparison has embeddings (n, d) and labels (n,), no more")
     several = f" with {targets} targets" if targets > 1 else ""
     if loss.link != "softmax":
         raise InputError(f"{loss.name} reads its logits through {loss.link}, and a comparison reads every arm's alike")
@@ -155,6 +193,8 @@ def fits(loss: Card, task: str, targets: int = 1) -> bool:
     """Whether a loss takes a model's outputs and the target for this task, and nothing else."""
     signature = loss.signature
     tensors = [item for item in signature.fields if not item.optional]
+    if task == "embedding":
+        return _fits_labelled_items(loss)
     if loss.link != "softmax":  # the metrics of a comparison read every arm's outputs alike
         return False
     if len(tensors) != 2 or not all(item.positional for item in tensors) or REQUIRED in signature.defaults.values():
@@ -174,6 +214,16 @@ def fits(loss: Card, task: str, targets: int = 1) -> bool:
         labels = any(shape.kind == "Int" and "c" not in shape.dims for shape in target.shapes)
         return dims == ("n", "c") and outputs.name == "logits" and labels
     return task == "binary" and loss.task == "binary" and dims == ("n",) and outputs.name == "logits"
+
+
+def _fits_labelled_items(loss: Card) -> bool:
+    """Whether a loss takes embeddings (n, d) and labels (n,), and nothing else but sizes that a comparison knows."""
+    tensors = [item for item in loss.signature.fields if not item.optional]
+    asked = {name for name, default in loss.signature.defaults.items() if default is REQUIRED}
+    if loss.task != "embedding" or len(tensors) != 2 or not all(item.positional for item in tensors):
+        return False
+    dims = [(shape.kind, shape.dims) for item in tensors for shape in item.shapes]
+    return dims == [("Float", ("n", "d")), ("Int", ("n",))] and tensors[1].domain == "labels" and asked <= set(SIZES)
 
 
 class Linked(nn.Module):
@@ -196,7 +246,7 @@ class Linked(nn.Module):
     def _link(self, fields: Sequence[Any]) -> str:
         if self.task == "regression":
             return "regression"
-        if "c" in fields[0].shapes[0].dims:
+        if self.task == "embedding" or "c" in fields[0].shapes[0].dims:
             return "classes"
         return {"sign": "margin"}.get(fields[1].domain, "logit")
 
@@ -227,13 +277,16 @@ def criterion(spec: LossSpec, task: str, steps: int = 1, steps_per_epoch: int = 
     return Linked(spec.build(steps, steps_per_epoch), task)
 
 
-def probe(linked: nn.Module, rows: int, outputs: int, task: str) -> int:
-    """Peak bytes of one value and gradient on a batch, beyond the outputs themselves."""
+def probe(linked: nn.Module, rows: int, outputs: int, task: str, classes: int | None = None) -> int:
+    """Peak bytes of one value and gradient on a batch, beyond the outputs themselves; a class for each output, unless
+    there is another number of ``classes``."""
     from perdita.compare.train.memory import peak_bytes
 
     generator = torch.Generator().manual_seed(0)
     given = torch.randn(rows, outputs, generator=generator).requires_grad_()
-    target = torch.randn(rows, generator=generator) if task == "regression" else torch.arange(rows) % outputs
+    target = (
+        torch.randn(rows, generator=generator) if task == "regression" else torch.arange(rows) % (classes or outputs)
+    )
     if task == "regression" and outputs > 1:
         target = torch.randn(rows, outputs, generator=generator)
     return peak_bytes(lambda: torch.autograd.grad(linked(given, target), given))

@@ -18,6 +18,7 @@ Heard = Callable[[int], Any]  # told how much more is done, while units run
 
 POLL = 0.2  # seconds between two looks at what the workers have done
 WORTH_A_POOL = 40_000  # training steps of single models: below, starting processes costs more than it saves
+LONG = 200  # epochs of a single loss: from here on, worker processes are likely to be wanted
 PRELOADED = (  # what a worker needs: imported once, by the server that workers are forked from
     "perdita.compare.unit",
     "sklearn.datasets",
@@ -89,9 +90,13 @@ def _processes() -> Any:
     return context
 
 
-def start_early() -> None:
-    """Let the workers' imports begin now, beside whatever this process does until it has units for them."""
-    if _processes().get_start_method() == "forkserver":
+def start_early(epochs: int, workers: int) -> None:
+    """Let the workers' imports begin now, beside whatever this process does until it has units for them.
+
+    Nothing happens where the epochs of a single loss are few, so that workers are not likely to be wanted. This module
+    needs no PyTorch: the command line calls this before it loads it.
+    """
+    if workers != 1 and epochs >= LONG and _processes().get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
         with _without_main():

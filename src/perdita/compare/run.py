@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import perdita
+from perdita.compare import embedding
 from perdita.compare.arms import BASELINES, only_here, resolve
 from perdita.compare.data.conditions import parse_stress
 from perdita.compare.data.splits import check_folds
@@ -35,8 +36,7 @@ from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
 SEEDS_TOGETHER = 10  # in a unit; fixed, so that a unit and its bits do not depend on the machine's cores
-LONG = 200  # epochs of a single loss: from here on, worker processes are likely to be wanted
-LOSSES_TOGETHER = 16  # in a unit, at most; the groups of a comparison are even in number, and equal in size
+LOSSES_TOGETHER = 6  # in a unit, at most: units enough to keep the cores busy until the end, and even in number
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "polars", "optuna", "plotly")
 
 
@@ -53,6 +53,7 @@ def compare(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    dimension: int | None = None,
     stress: str = "clean",
     tune: int = 0,
     metric: str | None = None,
@@ -71,11 +72,13 @@ def compare(
             folder of images, ``hf:name``, or a pair (features, target) of arrays.
         losses: as in `perdita.compare.arms.resolve`; None is every loss that fits the task.
         target: the column to predict, for files.
-        task: multiclass, binary, ordinal (asked for, never inferred) or regression; None infers it.
-        baseline: the loss that all others are compared with; cross_entropy or mse.
+        task: multiclass, binary, regression; ordinal or embedding (asked for, never inferred); None infers it. An
+            embedding is judged by what it retrieves among classes that it was not trained on.
+        baseline: the loss that all others are compared with; cross_entropy, mse or contrastive.
         seeds: how many; each draws its own split, initial weights and batch order, the same for every loss.
         folds: 0 for a hold-out split by each seed, k for k-fold cross-validation repeated for each seed.
         epochs, batch_size, learning_rate: of the training, the same for every loss.
+        dimension: of the embeddings.
         stress: conditions to compare under, as "clean,noise=0.3,imbalance=50,outliers=0.1,few=10".
         tune: how many configurations each loss may try before; 0 trains the defaults.
         metric: the primary metric by which losses are ranked; the task's first metric.
@@ -101,19 +104,19 @@ def compare(
         raise InputError("folds must be 0 (hold-out) or at least 2, not 1")
     check_test(test)
     conditions = parse_stress(stress)
-    if workers != 1 and seeds * max(folds, 1) * (epochs or Training.epochs) >= LONG:
-        start_early()
+    start_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     spec, folder = _data(data, target, task, out)
     table = load(spec)
     spec = replace(spec, task=table.task)
     check_folds(table, folds)
     targets = table.outputs if table.task == "regression" else 1
-    arms = resolve(losses, table.task, targets)
-    (base, *_) = resolve([baseline or BASELINES[table.task]], table.task, targets)
+    training = _training(model, table, epochs, batch_size, learning_rate, dimension)
+    sizes = embedding.sizes(table, folds, training)
+    arms = resolve(losses, table.task, targets, sizes)
+    (base, *_) = resolve([baseline or BASELINES[table.task]], table.task, targets, sizes)
     arms = (*(() if any(arm.label == base.label for arm in arms) else (base,)), *arms)
     metrics = METRICS[table.task]
     primary = primary_metric(table.task, metric, conditions)
-    training = _training(model, table, epochs, batch_size, learning_rate)
     first = Unit(
         data=spec,
         condition=conditions[0],
@@ -188,10 +191,13 @@ def _training(
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
+    dimension: int | None,
 ) -> Training:
     name = model if isinstance(model, str) else models.keep(model)
     models.factory(name, (128,))  # an unknown model is an error now, not in a worker
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    if dimension is not None and table.task != "embedding":
+        raise InputError(f"dimension is of embeddings, and the task is {table.task}")
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "dimension": dimension}
     for key, value in given.items():
         if value is not None and not value > 0:
             raise InputError(f"{key} must be > 0, not {value!r}")
@@ -265,6 +271,9 @@ def _facts(table: Table, units: Sequence[Unit], seeds: int, folds: int, tune: in
         except importlib.metadata.PackageNotFoundError:
             continue
     losses = {loss.label: json.loads(loss.config) for unit in units for loss in unit.losses}
+    settings = asdict(units[0].training)
+    if table.task != "embedding":
+        del settings["dimension"]
     return {
         "command": command,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -272,9 +281,9 @@ def _facts(table: Table, units: Sequence[Unit], seeds: int, folds: int, tune: in
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "seeds": list(range(seeds)),
         "folds": folds,
-        "settings": {**asdict(units[0].training), "tuning trials": tune},
+        "settings": {**settings, "tuning trials": tune},
         "data": table.summary(),
-        "notes": [table.why_task, *table.notes],
+        "notes": [table.why_task, *table.notes, *embedding.notes(table, folds, units[0].training)],
         "losses": losses,
         "learning_rates": {
             loss.label: loss.learning_rate for unit in units for loss in unit.losses if loss.learning_rate

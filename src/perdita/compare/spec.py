@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-TASKS = ("multiclass", "binary", "ordinal", "regression")
+TASKS = ("multiclass", "binary", "ordinal", "regression", "embedding")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Training:
     weight_decay: float = 1e-4
     schedule: str = "cosine"  # or constant
     hidden: tuple[int, ...] = (128,)
+    dimension: int = 32  # of the embeddings, in the task embedding
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Run:
     sizes: tuple[int, int, int] = (0, 0, 0)  # rows in the training, validation and test part
     failed: str = ""  # why there is no result, in a sentence
     weights: dict[str, list[float]] = field(default_factory=dict)  # of a compound's terms, mean of each epoch
+    balance: dict[str, Any] = field(default_factory=dict)  # of a compound's terms, at the first batch of each epoch
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from perdita.compare import arms
-from perdita.compare.data.prepare import Prepared, prepare
+from perdita.compare.data.prepare import Prepared, of_one_width, prepare
 from perdita.compare.data.splits import splits
 from perdita.compare.data.table import Table, load
 from perdita.compare.execute import report_progress
-from perdita.compare.spec import DataSpec, Run, Unit
+from perdita.compare.spec import DataSpec, Run, Training, Unit
 from perdita.compare.train import models
+from perdita.compare.train.class_batches import PADDING, class_folds
 from perdita.compare.train.engine import Fold, Trained, train_together
 from perdita.compare.verdict.class_metrics import reliability
 from perdita.compare.verdict.metrics import evaluate, primary_curve
@@ -33,19 +36,26 @@ def run_unit(unit: Unit) -> list[Run]:
     parts = [
         splits(table, fold=unit.fold, folds=unit.folds, seed=seed, fixed_test=unit.fixed_test) for seed in unit.seeds
     ]
-    sizes = tuple(len(part) for part in parts[0])  # before the condition takes rows away: what the overlap of runs is
-    prepared = [prepare(table, *p, condition=unit.condition, seed=s) for p, s in zip(parts, unit.seeds, strict=True)]
-    outputs = table.outputs
+    sizes = [
+        tuple(map(len, part)) for part in parts
+    ]  # before the condition takes rows away: what the overlap of runs is
+    prepared = of_one_width(
+        [prepare(table, *p, condition=unit.condition, seed=s) for p, s in zip(parts, unit.seeds, strict=True)]
+    )
+    outputs = unit.training.dimension if table.task == "embedding" else table.outputs
     shape = tuple(prepared[0].train.shape[1:])
     make = models.factory(unit.training.model, unit.training.hidden)
-    rows = len(prepared[0].train)
-    batch = min(unit.training.batch_size or rows, rows)
+    folds, training = _folds(table, prepared, unit.training)
+    rows = len(folds[0].features)
+    batch = min(training.batch_size or rows, rows)
     each = math.ceil(rows / batch)  # steps of an epoch
-    length = (each * unit.training.epochs, each)
-    criteria = {loss.label: arms.criterion(loss, table.task, *length) for loss in unit.losses}
+    length = (each * training.epochs, each)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # what a loss learns (class vectors) starts from the same numbers in every unit
+        criteria = {loss.label: arms.criterion(loss, table.task, *length) for loss in unit.losses}
     courses: list[Tensor] = []  # (arms, seeds) for each epoch
 
-    targets = torch.stack([p.validation_target for p in prepared])
+    targets = pad_sequence([p.validation_target for p in prepared], batch_first=True, padding_value=PADDING)
     units = torch.stack([torch.as_tensor(p.scale if p.scale is not None else 1.0).reshape(-1) for p in prepared])
 
     def follow(epoch: int, predict: Any) -> None:
@@ -56,8 +66,8 @@ def run_unit(unit: Unit) -> list[Run]:
     trained = train_together(
         criteria,
         lambda: make(shape, outputs),
-        [Fold(p.train, p.train_target, {"validation": p.validation, "test": p.test}) for p in prepared],
-        unit.training,
+        folds,
+        training,
         unit.seeds,
         stacked=unit.training.model in STACKED,
         learning_rates=rates,
@@ -66,12 +76,20 @@ def run_unit(unit: Unit) -> list[Run]:
     curves = torch.stack(courses, dim=-1) if courses else None
     if not courses:  # a model of the user's: trained one by one, told at once
         report_progress(unit.epochs_of_models)
-    peaks = [arms.probe(criterion, batch, outputs, table.task) for criterion in criteria.values()]
+    classes = int(prepared[0].train_target.max()) + 1 if table.task == "embedding" else None
+    peaks = [arms.probe(criterion, batch, outputs, table.task, classes) for criterion in criteria.values()]
     return [
-        _run(unit, table, prepared[s], trained, curves, a, s, peaks[a], sizes)
+        _run(unit, table, prepared[s], trained, curves, a, s, peaks[a], sizes[s])
         for a in range(len(unit.losses))
         for s in range(len(unit.seeds))
     ]
+
+
+def _folds(table: Table, prepared: Sequence[Prepared], training: Training) -> tuple[list[Fold], Training]:
+    """What is trained on, and the training that suits it."""
+    if table.task == "embedding":
+        return class_folds(prepared, training)
+    return [Fold(p.train, p.train_target, {"validation": p.validation, "test": p.test}) for p in prepared], training
 
 
 @functools.lru_cache(maxsize=2)
@@ -90,10 +108,12 @@ def _run(
     peak: int,
     sizes: tuple[int, ...],
 ) -> Run:
-    test, validation = trained.outputs["test"][arm, seed], trained.outputs["validation"][arm, seed]
+    test = trained.outputs["test"][arm, seed, : len(prepared.test)]  # after them: what filled the part up
+    validation = trained.outputs["validation"][arm, seed, : len(prepared.validation)]
     finite = bool(test.isfinite().all() and validation.isfinite().all())
-    classes = table.task != "regression"
+    classes = table.task not in ("regression", "embedding")
     label = unit.losses[arm].label
+    reason = trained.failures[label][seed] if label in trained.failures else ""
     return Run(
         loss=label,
         condition=unit.condition.name,
@@ -104,9 +124,10 @@ def _run(
         curve=[] if curves is None else curves[arm, seed].tolist(),
         train_curve=trained.curve[arm, seed].tolist(),
         weights={term: course[seed].tolist() for term, course in trained.weights.get(label, {}).items()},
+        balance=trained.balance[label][seed] if label in trained.balance else {},
         reliability=reliability(test.softmax(-1), prepared.test_target) if classes and finite else [],
         seconds=trained.seconds[label],
         peak_bytes=peak,
         sizes=(sizes[0], sizes[1], sizes[2]),
-        failed="" if finite else "the training diverged: its outputs are not finite",
+        failed=reason or ("" if finite else "the training diverged: its outputs are not finite"),
     )

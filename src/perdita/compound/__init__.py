@@ -4,9 +4,10 @@ from perdita.compound.balance import BalanceRecorder
 from perdita.compound.balancing import Balanced, GradientBalancer
 from perdita.compound.config import build
 from perdita.compound.gradients import gramian, loss_gradients
-from perdita.compound.objective import Compound, Scored, StepRecord
+from perdita.compound.objective import Compound
 from perdita.compound.random_loss import EnsLoss
 from perdita.compound.schedules import Cosine, Stepwise, WarmUp
+from perdita.compound.scored import Scored, StepRecord
 from perdita.compound.terms import Term
 from perdita.compound.two_momenta import TwoMomentaAdamW, TwoMomentaSGD
 from perdita.compound.weighting import (

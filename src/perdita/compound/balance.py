@@ -14,7 +14,7 @@ from perdita.core.errors import InputError
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-    from perdita.compound.objective import StepRecord
+    from perdita.compound.scored import StepRecord
 
 
 class BalanceRecorder:

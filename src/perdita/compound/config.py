@@ -16,17 +16,18 @@ from perdita.core import InputError
 from perdita.core import build as build_criterion
 from perdita.core.errors import nearest
 
-COMPOUND_KEYS = ("terms", "weights", "steps")
+COMPOUND_KEYS = ("terms", "weights", "balance", "steps")
 TERM_KEYS = ("criterion", "outputs", "batch", "weight", "schedule")
 
 
 def build(
     config: str | Mapping[str, Any], *, steps: int | None = None, steps_per_epoch: int | None = None
 ) -> nn.Module:
-    """A compound from ``{"terms": {name: term}, "weights": …, "steps": …}``, or a criterion as `perdita.build` does.
+    """A compound from ``{"terms": {name: term}, "weights": …, "balance": …, "steps": …}``, or a criterion.
 
     A term is a loss's name, a criterion's configuration, another compound's, or ``{"criterion": one of these,
-    "outputs": fields, "batch": fields, "weight": number, "schedule": …}``.
+    "outputs": fields, "batch": fields, "weight": number, "schedule": …}``. ``balance`` is the name of a method of
+    `GradientBalancer`, or ``{"method": name, "seed": …, …options}``. Criteria are made as `perdita.build` makes them.
 
     Args:
         config: as above; the inverse of `Compound.to_config`.
@@ -48,7 +49,8 @@ def build(
         raise InputError(f"terms must map names to terms, not be a {type(config['terms']).__name__}")
     length = config.get("steps", steps)
     terms = {name: _term(item, length, steps_per_epoch) for name, item in config["terms"].items()}
-    return Compound(terms, weights=_weights(config.get("weights"), steps_per_epoch), steps=length)
+    weights = _weights(config.get("weights"), steps_per_epoch)
+    return Compound(terms, weights=weights, balance=config.get("balance"), steps=length)
 
 
 def _term(item: Any, steps: int | None, steps_per_epoch: int | None) -> Term:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from perdita.compound.balancing.balancer import Balanced, GradientBalancer, choose_balancer
 from perdita.compound.ranks import mean_over_ranks, with_value_of_all_ranks
-from perdita.compound.schedules import schedule_config
+from perdita.compound.schedules import check_length, schedule_config
+from perdita.compound.scored import Normalizer, Scored, StepRecord
 from perdita.compound.terms import Term, check_finite, check_names
 from perdita.compound.weighting.choice import choose_weighting
 from perdita.compound.weighting.protocol import Weighting
@@ -20,26 +22,6 @@ from perdita.core.errors import InputError
 
 if TYPE_CHECKING:
     from jaxtyping import Float
-
-Normalizer = float | Tensor | Mapping[str, float | Tensor] | None
-
-
-class Scored(NamedTuple):
-    """One batch, scored: the total to back-propagate, and every part of it by name."""
-
-    total: Float[Tensor, ""]
-    parts: dict[str, Tensor]  # each term's loss, before its weight; "outer.inner" of a nested compound
-    weights: dict[str, Tensor]  # what the weighting gave each, times its own weight; they carry no gradient
-    terms: Float[Tensor, "k"]  # the total's summands: what a gradient balancer takes
-    losses: Float[Tensor, "k"]  # the outermost parts
-
-
-class StepRecord(NamedTuple):
-    """One optimiser step, for the log: parts and weights of the whole batch, over micro-batches and ranks."""
-
-    number: int
-    parts: dict[str, Tensor]
-    weights: dict[str, Tensor]
 
 
 class Compound(nn.Module):
@@ -58,6 +40,7 @@ class Compound(nn.Module):
         terms: name → `Term`, or a criterion that reads all outputs and the whole batch. A `Sum` becomes a compound of
             its parts. Names may also be given by keyword.
         weights: a `Weighting`, or its name or configuration; or {name: number} for fixed weights; None for equal ones.
+        balance: a `GradientBalancer`, or its method's name or configuration, for `backward`; None for the plain sum.
         steps: optimiser steps in the whole training; needed where a term has a schedule.
         group: process group of a data-parallel run; the default group where one is initialised.
 
@@ -87,6 +70,7 @@ class Compound(nn.Module):
         /,
         *,
         weights: Weighting | str | Mapping[str, Any] | None = None,
+        balance: GradientBalancer | str | Mapping[str, Any] | None = None,
         steps: int | None = None,
         group: dist.ProcessGroup | None = None,
         **named: Term | nn.Module,
@@ -105,6 +89,7 @@ class Compound(nn.Module):
             raise InputError(
                 f"the weighting is for {self.weighting.terms} losses, but there are {len(self.terms)} terms"
             )
+        self.balancer = choose_balancer(balance, group)
         self.steps, self.group, self.position = steps, group, 0
         self.register_buffer("scales", torch.ones(len(self.terms)), persistent=False)
         self._rescale()
@@ -182,13 +167,35 @@ class Compound(nn.Module):
             check_finite(weighted.weights, self.terms, "has a weight of", self.position)
             check_finite(weighted.terms, self.terms, "comes weighted to", self.position)
         scales = self.scales.to(weighted.terms)
-        terms = scales * weighted.terms / micro_batches
+        terms = scales * weighted.terms if micro_batches == 1 else scales * weighted.terms / micro_batches
         if absent:
             present = torch.tensor([name not in absent for name in self.terms], device=terms.device)
             terms = torch.where(present, terms, 0.0)
         applied = (scales * weighted.weights).detach().unbind()
         named = dict(zip(self.terms, applied, strict=True))
         return Scored(terms.sum(), parts, named | inner, terms, losses)
+
+    def backward(
+        self,
+        scored: Scored,
+        *,
+        shared: Iterable[Tensor] | None = None,
+        features: Tensor | Sequence[Tensor] | None = None,
+        allow_nonfinite: bool = False,
+    ) -> Balanced | None:
+        """The backward pass: of the balanced terms where the compound balances them, else of the plain total.
+
+        Args:
+            scored: of the batch, or of a micro-batch: each is balanced for itself.
+            shared, features, allow_nonfinite: as in `GradientBalancer.backward`; the plain total needs none of them.
+
+        Returns:
+            What the balancer did, or None.
+        """
+        if self.balancer is None:
+            scored.total.backward()
+            return None
+        return self.balancer.backward(scored, shared=shared, features=features, allow_nonfinite=allow_nonfinite)
 
     @torch.no_grad()
     def step(
@@ -218,16 +225,7 @@ class Compound(nn.Module):
         def own(values: Mapping[str, Tensor]) -> Tensor:
             return torch.stack([values.get(name, self.scales.new_zeros(())) for name in self.terms])
 
-        scheduled = [name for name, term in self.terms.items() if term.schedule is not None]
-        if scheduled and self.steps is None:
-            raise InputError(
-                f"term {scheduled[0]!r} has a schedule, so the compound needs steps, the training's length"
-            )
-        if scheduled and self.position >= (self.steps or 0):
-            raise InputError(
-                f"the schedule of term {scheduled[0]!r} ended at step {self.steps}, and the training goes on; "
-                "give the compound as many steps as the training has"
-            )
+        check_length([name for name, term in self.terms.items() if term.schedule], self.steps, self.position)
         self.weighting.step(own(parts), gram=gram, after=None if after is None else own(after))
         self.position += 1
         self._rescale()
@@ -256,7 +254,8 @@ class Compound(nn.Module):
                 entry["schedule"] = schedule_config(term.schedule)
             terms[name] = entry
         length = {"steps": self.steps} if any(term.schedule is not None for term in self.terms.values()) else {}
-        return {"terms": terms, "weights": self.fixed or self.weighting.to_config(), **length}
+        balance = {} if self.balancer is None else {"balance": self.balancer.to_config()}
+        return {"terms": terms, "weights": self.fixed or self.weighting.to_config(), **balance, **length}
 
     def _value(
         self, name: str, term: Term, outputs: Any, batch: Any, normalizer: float | Tensor | None
@@ -291,6 +290,8 @@ def _term(name: str, item: Term | nn.Module) -> Term:
     if isinstance(term.criterion, Sum):
         parts = Compound.of(term.criterion)
         return Term(parts, term.outputs, term.batch, term.weight, term.schedule)
+    if getattr(term.criterion, "balancer", None) is not None:
+        raise InputError(f"term {name!r} is a compound that balances gradients, which only the outermost one can")
     return term
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -89,3 +89,14 @@ def schedule_config(schedule: Schedule) -> dict[str, Any]:
         if type(schedule) is kind:
             return {"shape": shape, **asdict(schedule)}
     raise InputError(f"the schedule {schedule!r} is no name in a configuration; those are {', '.join(SCHEDULES)}")
+
+
+def check_length(scheduled: Sequence[str], steps: int | None, position: int) -> None:
+    """Raise `InputError` where terms have a schedule and the training's length is unknown or at its end."""
+    if scheduled and steps is None:
+        raise InputError(f"term {scheduled[0]!r} has a schedule, so the compound needs steps, the training's length")
+    if scheduled and position >= (steps or 0):
+        raise InputError(
+            f"the schedule of term {scheduled[0]!r} ended at step {steps}, and the training goes on; "
+            "give the compound as many steps as the training has"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from perdita.compare.verdict.class_metrics import reliability
 from perdita.compound import Compound
 from perdita.core import Criterion, InputError, MissingExtraError, Sum
 from perdita.core.apply import gather_tensors
+from perdita.core.errors import nearest
 from perdita.core.reduction import align
 from perdita.integrations.criteria import of_one_logit
 
@@ -36,6 +38,8 @@ class LossMonitor(Callback):
     - ``loss/k``: the value :math:`\ell_k`, before its weight.
     - ``balance/k``: the gradient norm at the outputs, :math:`\lVert \nabla_z w_k \ell_k \rVert_2`: how hard the part
       pulls. Parts whose norms lie far apart are not balanced, whatever their values are.
+    - ``cosine/j, k``: of the gradients of two parts, for all pairs: below 0 the two are in conflict, and what helps the
+      one harms the other; and ``conflict/j, k``, the share of the logged steps so far in which they were.
     - ``weight/k``: the weight of a term of a `perdita.compound.Compound` in this step, as it was scheduled and learned.
 
     In validation, ``calibration/ece``: the expected calibration error over all rows of the epoch, for a criterion of
@@ -46,12 +50,14 @@ class LossMonitor(Callback):
         every_n_steps: how often parts and balance are logged; the balance costs one backward pass through each part
             alone, not through the model.
         bins: of the calibration error, of equal width.
+        features: name of the submodule through whose output all parts pass, where their outputs are not the same: a
+            trunk. Gradients are taken at that output then, and the parts' own layers lie between.
 
     Returns:
         A callback for ``Trainer(callbacks=[…])``; the values are in the logger and in ``trainer.callback_metrics``.
 
     Raises:
-        InputError: the module has no such criterion.
+        InputError: the module has no such criterion, or no such submodule.
 
     Example:
         >>> from perdita.integrations.lightning import LossMonitor
@@ -63,13 +69,19 @@ class LossMonitor(Callback):
         they are taken at shared weights, here at the outputs.
     """
 
-    def __init__(self, criterion: str = "criterion", *, every_n_steps: int = 50, bins: int = BINS) -> None:
+    def __init__(
+        self, criterion: str = "criterion", *, every_n_steps: int = 50, bins: int = BINS, features: str | None = None
+    ) -> None:
         if every_n_steps < 1 or bins < 1:
             raise InputError(f"every_n_steps and bins must be at least 1, not {every_n_steps} and {bins}")
         self.criterion = criterion
         self.every_n_steps = every_n_steps
         self.bins = bins
+        self.features = features
         self._handles: list[Any] = []
+        self._shared: Tensor | None = None  # this step's output of the submodule ``features``
+        self._pulls: dict[str, tuple[Tensor, Tensor]] = {}  # this step's gradients, and where they were taken
+        self._conflicts: dict[str, tuple[Tensor | int, int]] = {}  # of each pair: steps in conflict, steps seen
         self._training: dict[str, Tensor] = {}  # what this step logs
         self._bins = np.zeros((bins, 3))  # sums of confidence, of right answers, and counts
 
@@ -82,6 +94,8 @@ class LossMonitor(Callback):
                 f"{type(pl_module).__name__}.{self.criterion} must be a criterion of perdita or hold some, but is "
                 f"{type(found).__name__}"
             )
+        if self.features is not None:
+            self._handles.append(submodule(pl_module, self.features).register_forward_hook(self._keep))
         fixed = found.weights if isinstance(found, Sum) else {}
         for index, (name, part) in enumerate(parts.items()):
             hook = self._listen(trainer, name, fixed.get(name, 1.0), first=index == 0)
@@ -93,11 +107,16 @@ class LossMonitor(Callback):
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._shared = None
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         self._training.clear()
+        self._pulls.clear()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        for (one, (place, first)), (other, (elsewhere, second)) in itertools.combinations(self._pulls.items(), 2):
+            if place is elsewhere:
+                self._compare(f"{one}, {other}", torch.cosine_similarity(first.flatten(), second.flatten(), dim=0))
         for name, value in self._training.items():
             pl_module.log(name, value)
         self._training.clear()
@@ -118,12 +137,23 @@ class LossMonitor(Callback):
             tensors = list(gather_tensors(part.card, args, rest).values())
             if trainer.training and trainer.global_step % self.every_n_steps == 0:
                 self._training[f"loss/{name}"] = value.detach().mean()
-                if (pulled := pull(weight * value, tensors[0])) is not None:
-                    self._training[f"balance/{name}"] = pulled
+                place = tensors[0] if self._shared is None else self._shared
+                if (gradient := pull(weight * value, place)) is not None:
+                    self._training[f"balance/{name}"] = gradient.norm()
+                    self._pulls[name] = (place, gradient)
             elif first and trainer.validating and len(tensors) == 2 and reads_classes(part, tensors[1]):
                 self._calibrate(part, *tensors, rest.get("mask"))
 
         return hook
+
+    def _keep(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        self._shared = output
+
+    def _compare(self, pair: str, cosine: Tensor) -> None:
+        met, seen = self._conflicts.get(pair, (0, 0))
+        met, seen = met + (cosine < 0), seen + 1
+        self._conflicts[pair] = (met, seen)
+        self._training |= {f"cosine/{pair}": cosine, f"conflict/{pair}": met / seen}
 
     def _weigh(self, compound: Compound) -> Any:
         def hook(weighting: nn.Module, args: tuple[Any, ...], weighted: Any) -> None:
@@ -149,12 +179,20 @@ def named_parts(module: nn.Module) -> dict[str, Criterion]:
     return {name.replace("criteria.", "") or part.card.name: part for name, part in found.items()}
 
 
+def submodule(module: nn.Module, name: str) -> nn.Module:
+    """A module's submodule by its dotted name. Raises `InputError` where there is none."""
+    known = dict(module.named_modules())
+    if name not in known:
+        raise InputError(f"{type(module).__name__} has no submodule {name!r}{nearest(name, known)}")
+    return known[name]
+
+
 def pull(value: Tensor, outputs: Tensor) -> Tensor | None:
-    """The norm of a value's gradient at the outputs, leaving the graph as it is; None where there is no gradient."""
+    """A value's gradient at the outputs, leaving the graph as it is; None where there is no gradient."""
     if not value.requires_grad or not outputs.requires_grad:
         return None
     (gradient,) = torch.autograd.grad(value.sum(), outputs, retain_graph=True, allow_unused=True)
-    return None if gradient is None else gradient.float().norm()
+    return None if gradient is None else gradient.float()
 
 
 def reads_classes(part: Criterion, target: Tensor) -> bool:

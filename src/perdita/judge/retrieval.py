@@ -8,35 +8,22 @@ it NaN too. Among equally close items the earlier one comes first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from perdita.core import InputError
-from perdita.core.errors import nearest
 from perdita.core.numerics import normalize, widen
+from perdita.judge.neighbors import blocks, nearest_neighbors
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
-    Compare = Callable[[Tensor, Tensor], Tensor]
+    from perdita.judge.neighbors import Compare
 
-PLACES = 1 << 24  # similarities held at once
-
-
-def cosine(x: Float[Tensor, "b d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "b m"]:
-    """The cosine of every x and every y; 0 where one of them is the zero vector."""
-    return normalize(x) @ normalize(y).T
-
-
-def negative_distance(x: Float[Tensor, "b d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "b m"]:
-    """The Euclidean distance of every x to every y, with a minus sign: larger for closer ones."""
-    return -torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
-
-
-SIMILARITIES: dict[str, Compare] = {"cosine": cosine, "dot": lambda x, y: x @ y.T, "euclidean": negative_distance}
+    Value = Callable[[Tensor, Tensor], Tensor]
 
 
 def recall_at_k(
@@ -47,6 +34,7 @@ def recall_at_k(
     reference: Float[Tensor, "m d"] | None = None,
     reference_label: Int[Tensor, "m"] | None = None,
     similarity: str | Compare = "cosine",
+    index: str | None = None,
 ) -> Float[Tensor, ""]:
     """Share of the queries that have an item of their label among the k closest ones.
 
@@ -58,21 +46,28 @@ def recall_at_k(
         reference_label: (m,) its labels.
         similarity: "cosine", "dot", "euclidean", or a function of (b, d) and (m, d) that gives (b, m), larger for
             closer ones.
+        index: of FAISS, for sets too large to search exactly, as in `perdita.judge.neighbors.nearest_neighbors`; what
+            it misses counts as not found.
 
     Raises:
         InputError: k below 1, shapes that do not fit, an unknown similarity.
+        MissingExtraError: an index without FAISS.
 
     Example:
         >>> embedding = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.6, 0.4]])
         >>> recall_at_k(embedding, torch.tensor([0, 0, 1, 1])).item()
         0.75
     """
-    _check_k(k)
-
-    def any_right(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Bool[Tensor, "b"]:
-        return (labels[:, :k] == own).any(1)
-
-    return _mean(any_right, embedding, label, reference, reference_label, similarity)
+    if index is None:
+        return _mean(_any_right(k), embedding, label, reference, reference_label, similarity)
+    theirs = label if reference_label is None else reference_label
+    places = nearest_neighbors(embedding, k, reference=reference, similarity=similarity, index=index)
+    right = ((theirs[places.clamp(min=0)] == label.unsqueeze(1)) & (places >= 0)).any(1)
+    known, members = torch.unique(theirs, return_counts=True)
+    at = torch.searchsorted(known, label).clamp(max=len(known) - 1)
+    there = torch.where(known[at] == label, members[at], 0)  # items of a query's label, itself among them
+    blemish = torch.where(embedding.isnan().any() | (reference is not None and reference.isnan().any()), torch.nan, 0.0)
+    return right[there > (reference is None)].double().mean() + blemish
 
 
 def r_precision(
@@ -87,12 +82,7 @@ def r_precision(
 
     Arguments as for `recall_at_k`.
     """
-
-    def precision(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Float[Tensor, "b"]:
-        hits = labels == own
-        return _within_r(hits, hits.double())
-
-    return _mean(precision, embedding, label, reference, reference_label, similarity)
+    return _mean(_precision, embedding, label, reference, reference_label, similarity)
 
 
 def map_at_r(
@@ -112,12 +102,34 @@ def map_at_r(
     Source:
         Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020, arXiv 2003.08505, section 3.2.
     """
+    return _mean(_average, embedding, label, reference, reference_label, similarity)
 
-    def average(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Float[Tensor, "b"]:
-        hits = labels == own
-        return _within_r(hits, hits.double() * hits.cumsum(1) / _places(hits))
 
-    return _mean(average, embedding, label, reference, reference_label, similarity)
+def retrieval_scores(
+    embedding: Float[Tensor, "n d"],
+    label: Int[Tensor, "n"],
+    *,
+    ks: Sequence[int] = (1,),
+    reference: Float[Tensor, "m d"] | None = None,
+    reference_label: Int[Tensor, "m"] | None = None,
+    similarity: str | Compare = "cosine",
+) -> dict[str, Float[Tensor, ""]]:
+    """MAP@R, R-precision and Recall@k from one search, which is nearly all of the work.
+
+    Args:
+        ks: the k of each Recall@k; the other arguments as for `recall_at_k`.
+
+    Returns:
+        "map_at_r", "r_precision" and "recall_at_{k}", each as its own function gives it.
+
+    Example:
+        >>> embedding = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.6, 0.4]])
+        >>> {name: score.item() for name, score in retrieval_scores(embedding, torch.tensor([0, 0, 1, 1])).items()}
+        {'map_at_r': 0.75, 'r_precision': 0.75, 'recall_at_1': 0.75}
+    """
+    values = {"map_at_r": _average, "r_precision": _precision} | {f"recall_at_{k}": _any_right(k) for k in ks}
+    found = _means(list(values.values()), embedding, label, reference, reference_label, similarity)
+    return dict(zip(values, found, strict=True))
 
 
 def knn_accuracy(
@@ -179,15 +191,19 @@ def uniformity(embedding: Float[Tensor, "n d"], *, scale: float = 2.0) -> Float[
     return (-scale * square).logsumexp(0) - math.log(len(square))
 
 
-def _mean(
-    value: Callable[..., Tensor],
+def _mean(value: Value, *searched: Any) -> Float[Tensor, ""]:
+    return _means([value], *searched)[0]
+
+
+def _means(
+    values: Sequence[Value],
     embedding: Float[Tensor, "n d"],
     label: Int[Tensor, "n"],
     reference: Float[Tensor, "m d"] | None,
     reference_label: Int[Tensor, "m"] | None,
     similarity: str | Compare,
-) -> Float[Tensor, ""]:
-    """The mean of ``value(labels (b, m) of what was found, closest first, own labels (b, 1))``, chunk by chunk."""
+) -> Float[Tensor, "v"]:
+    """The mean of each ``value(labels (b, m) of what was found, closest first, own labels (b, 1))``, by chunks."""
     if (reference is None) != (reference_label is None):
         raise InputError("reference and reference_label belong together: one of them is missing")
     itself = reference is None
@@ -198,21 +214,33 @@ def _mean(
             raise InputError(
                 f"{name} must be (n, d) with labels (n,), not {tuple(rows.shape)} and {tuple(names.shape)}"
             )
-    compare, step = _resolve(similarity), max(1, PLACES // max(1, len(searched)))
-    total, count = torch.zeros((), dtype=torch.float64, device=label.device), torch.zeros_like(label[:0].sum())
-    for start in range(0, len(embedding), step):
-        chosen = slice(start, start + step)
-        scores = compare(widen(embedding[chosen]), widen(searched))  # (b, m)
+    total = torch.zeros(len(values), dtype=torch.float64, device=label.device)
+    count = torch.zeros_like(label[:0].sum())
+    for chosen, scores in blocks(embedding, searched, itself, similarity):
         broken = scores.isnan().any(1)
-        if itself:
-            at = torch.arange(start, start + len(scores), device=scores.device)
-            scores = scores.scatter(1, at.unsqueeze(1), -torch.inf)
         order = scores.argsort(dim=1, descending=True, stable=True)
         labels, own = theirs[order[:, :-1] if itself else order], label[chosen].unsqueeze(1)
         counted = (labels == own).any(1)
-        total = total + torch.where(counted, torch.where(broken, torch.nan, value(labels, own).double()), 0.0).sum()
+        for index, value in enumerate(values):
+            scored = torch.where(broken, torch.nan, value(labels, own).double())
+            total[index] += torch.where(counted, scored, 0.0).sum()
         count = count + counted.sum()
     return total / count
+
+
+def _any_right(k: int) -> Value:
+    _check_k(k)
+    return lambda labels, own: (labels[:, :k] == own).any(1)
+
+
+def _precision(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Float[Tensor, "b"]:
+    hits = labels == own
+    return _within_r(hits, hits.double())
+
+
+def _average(labels: Int[Tensor, "b m"], own: Int[Tensor, "b 1"]) -> Float[Tensor, "b"]:
+    hits = labels == own
+    return _within_r(hits, hits.double() * hits.cumsum(1) / _places(hits))
 
 
 def _within_r(hits: Bool[Tensor, "b m"], values: Float[Tensor, "b m"]) -> Float[Tensor, "b"]:
@@ -228,12 +256,3 @@ def _places(hits: Bool[Tensor, "b m"]) -> Int[Tensor, "m"]:
 def _check_k(k: int) -> None:
     if k < 1:
         raise InputError(f"k must be at least 1, not {k}")
-
-
-def _resolve(similarity: str | Compare) -> Compare:
-    if callable(similarity):
-        return similarity
-    if similarity not in SIMILARITIES:
-        known = f"one of {', '.join(SIMILARITIES)} or a function"
-        raise InputError(f"similarity must be {known}, not {similarity!r}{nearest(similarity, SIMILARITIES)}")
-    return SIMILARITIES[similarity]

@@ -52,6 +52,37 @@ def true_accept_rate(
     return (genuine > threshold).to(genuine.dtype).mean()
 
 
+def roc_curve(
+    genuine: Float[Tensor, "g"], impostor: Float[Tensor, "i"]
+) -> tuple[Float[Tensor, "t"], Float[Tensor, "t"], Float[Tensor, "t"]]:
+    """False and true accept rates at every threshold that makes a difference, from the highest on.
+
+    Args:
+        genuine: (g,) scores of pairs that belong together, higher for closer ones.
+        impostor: (i,) scores of pairs that do not.
+
+    Returns:
+        The shares of impostors and of genuine pairs whose score is the threshold or above, and the thresholds; the
+        first accepts nothing.
+
+    Raises:
+        InputError: no genuine pair or no impostor.
+
+    Example:
+        >>> false, true, threshold = roc_curve(torch.tensor([0.9, 0.4]), torch.tensor([0.5]))
+        >>> false.tolist(), true.tolist()
+        ([0.0, 0.0, 1.0, 1.0], [0.0, 0.5, 0.5, 1.0])
+    """
+    _check_pairs(genuine, impostor)
+    threshold = torch.cat([genuine, impostor]).unique().flip(0)
+    threshold = torch.cat([torch.full_like(threshold[:1], torch.inf), threshold])
+
+    def share(scores: Float[Tensor, "n"]) -> Float[Tensor, "t"]:
+        return 1 - torch.searchsorted(scores.sort().values, threshold).to(scores.dtype) / len(scores)
+
+    return share(impostor), share(genuine), threshold
+
+
 def equal_error_rate(genuine: Float[Tensor, "g"], impostor: Float[Tensor, "i"]) -> Float[Tensor, ""]:
     """The error at the threshold where impostors are accepted as often as genuine pairs are refused.
 

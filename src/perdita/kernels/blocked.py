@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 Evaluate = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor | None]]
+Found = list[tuple[Tensor, Tensor | None]]  # values, and what is beside them, one part of the rows after another
 Run = Callable[["Plan", Tensor, Sequence[Tensor]], tuple[Tensor, Tensor | None, list[Tensor]]]
 
 
@@ -64,37 +65,62 @@ def run(plan: Plan, scale: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, T
 
 def run_blocks(plan: Plan, scale: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor | None, list[Tensor]]:
     """`run` for any loss, out of its definition alone."""
-    heads, rows, shared = plan.places()
-    by_row = plan.by_row()
-    values, beside = [], []
+    heads, by_row = plan.places()[0], plan.by_row()
+    found: Found = []
     parts: list[Any] = [_Joined(plan, tensor) if row else None for tensor, row in zip(tensors, by_row, strict=True)]
+    buffers = [_buffer(plan, tensors, head) for head in heads]
     for start in range(0, scale.shape[0], plan.block_rows):
-        block = [
-            tensor[start : start + plan.block_rows] if row else tensor
-            for tensor, row in zip(tensors, by_row, strict=True)
-        ]
-        logits = [linear(*(block[index] for index in head)) for head in heads]  # (block, v) each
-        own = [*logits, *(block[index] for index in (*rows, *shared))]
-        differentiated = [any(plan.wanted[index] for index in head) for head in heads]
-        differentiated += [plan.wanted[index] for index in (*rows, *shared)]
-        slopes, found, other = _slopes(plan, own, differentiated, scale[start : start + plan.block_rows])
-        del logits, own
-        values.append(found)
-        beside.append(other)
-        for head in heads:
-            slope = slopes.pop(0)
+        cut = slice(start, start + plan.block_rows)
+        block = [tensor[cut] if row else tensor for tensor, row in zip(tensors, by_row, strict=True)]
+        logits = [
+            project(buffer, *(block[index] for index in head)) for buffer, head in zip(buffers, heads, strict=True)
+        ]  # (block, v) each
+        slopes = _through_loss(plan, block, logits, scale[cut], parts, found)
+        for head, slope in zip(heads, slopes, strict=True):
             if slope is not None:
                 _through_linear(plan, head, block, slope, parts)
+        del logits, slopes
+    gradients = [
+        part.whole() if row else part for part, row, wanted in zip(parts, by_row, plan.wanted, strict=True) if wanted
+    ]
+    values = torch.cat([own for own, _ in found])
+    return values, torch.cat([other for _, other in found if other is not None]) if plan.extra else None, gradients
+
+
+def _through_loss(
+    plan: Plan, block: list[Tensor], logits: list[Tensor], scale: Tensor, parts: list[Any], found: Found
+) -> list[Tensor | None]:
+    """Gradients of a block's logits, where they are a linear layer's; those of other tensors go into the parts.
+
+    As many rows at a time as the cache holds; gradients are written over the logits then."""
+    heads, rows, shared = plan.places()
+    by_row, whole = plan.by_row(), scale.shape[0]
+    step = cached_rows(max(part.shape[1] for part in logits), whole) if plan.in_place and scale.is_cpu else whole
+    differentiated = [any(plan.wanted[index] for index in head) for head in heads]
+    differentiated += [plan.wanted[index] for index in (*rows, *shared)]
+    through: list[Tensor | None] = [None] * len(heads)
+    for start in range(0, whole, step):
+        cut = slice(start, start + step)
+        own = [part[cut] for part in logits]
+        own += [block[index][cut] if by_row[index] else block[index] for index in (*rows, *shared)]
+        slopes, *values = _slopes(plan, own, differentiated, scale[cut])
+        found.append((values[0], values[1]))
+        for at, head in enumerate(heads):
+            slope = slopes.pop(0)
+            if slope is not None and len(head) == 1:
+                parts[head[0]].append(slope)
+            elif slope is not None and step >= whole:
+                through[at] = slope
+            elif slope is not None:
+                logits[at][cut] = slope
+                through[at] = logits[at]
         for index in (*rows, *shared):
             slope = slopes.pop(0)
             if slope is not None and by_row[index]:
                 parts[index].append(slope)
             elif slope is not None:
                 parts[index] = _plus(plan, parts[index], slope.to(plan.sum_dtype(slope)))
-    gradients = [
-        part.whole() if row else part for part, row, wanted in zip(parts, by_row, plan.wanted, strict=True) if wanted
-    ]
-    return torch.cat(values), torch.cat(beside) if plan.extra else None, gradients
+    return through
 
 
 def _slopes(
@@ -119,7 +145,7 @@ def _slopes(
         return slopes, *evaluate()
     variables = [tensors[index] for index in chosen]
     if plan.in_place:
-        found, aside = _own_graph(total, variables)
+        found, aside = own_graph(total, variables)
     else:
         found, aside = torch.func.grad(total, argnums=tuple(range(len(chosen))), has_aux=True)(*variables)
     for index, slope in zip(chosen, found, strict=True):
@@ -127,7 +153,7 @@ def _slopes(
     return slopes, aside[0], aside[1] if plan.extra else None
 
 
-def _own_graph(
+def own_graph(
     total: Callable[..., tuple[Tensor, tuple[Tensor, ...]]], variables: list[Tensor]
 ) -> tuple[Sequence[Tensor], tuple[Tensor, ...]]:
     """`torch.func.grad` by a graph of its own: faster, and unseen by the hooks of checkpointing."""
@@ -141,9 +167,6 @@ def _own_graph(
 
 def _through_linear(plan: Plan, head: list[int], block: list[Tensor], slope: Tensor, parts: list[Any]) -> None:
     """Multiply a block's logit gradient into the gradients of the head's hidden, weight and bias."""
-    if len(head) == 1:
-        parts[head[0]].append(slope)
-        return
     hidden, weight = block[head[0]], block[head[1]]
     if plan.wanted[head[0]]:
         parts[head[0]].append(slope @ weight)
@@ -176,9 +199,33 @@ class _Joined:
         return self.parts[0] if len(self.parts) == 1 else torch.cat(self.parts)
 
 
+CACHED_LOGITS = 2**19  # that a loss works on at once: fewer, and the calls cost more than the sums
+
+
+def cached_rows(classes: int, at_most: int) -> int:
+    """Rows whose logits stay in the processor's cache while a loss passes over them."""
+    return max(min(CACHED_LOGITS // max(classes, 1), at_most), 1)
+
+
 def linear(hidden: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
     """Logits of a head's tensors; they are the logits themselves where they come alone."""
     return hidden if weight is None else F.linear(hidden, weight, bias)
+
+
+def project(buffer: Tensor | None, hidden: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+    """`linear`, in the buffer where there is one."""
+    if buffer is None or weight is None:
+        return linear(hidden, weight, bias)
+    out = buffer[: hidden.shape[0]]
+    return torch.mm(hidden, weight.T, out=out) if bias is None else torch.addmm(bias, hidden, weight.T, out=out)
+
+
+def _buffer(plan: Plan, tensors: Sequence[Tensor], head: list[int]) -> Tensor | None:
+    """Room for one block of logits, used again and again: fresh memory costs more than what is done in it."""
+    hidden = tensors[head[0]]
+    if len(head) == 1 or not plan.in_place or any(type(tensors[at]) not in (Tensor, nn.Parameter) for at in head):
+        return None
+    return hidden.new_empty(min(plan.block_rows, hidden.shape[0]), tensors[head[1]].shape[0])
 
 
 def _plus(plan: Plan, so_far: Tensor | None, part: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ the rows never touch the block: they multiply hidden (for the weight's gradient)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from perdita.core.numerics import HALF
-from perdita.kernels.blocked import Plan, add_product
+from perdita.kernels.blocked import Plan, add_product, cached_rows, own_graph, project
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CrossEntropyBlocks:
-    """`blocked.Run` for cross-entropy with class indices: a function with its hyper-parameters."""
+    """`blocked.Run` for cross-entropy with class indices, and for functions of it, with its hyper-parameters.
+
+    A loss g(c) of the cross-entropy c alone has the gradient g'(c) (softmax - indicator), so g' scales its row.
+    """
 
     label_smoothing: float = 0.0
     softcap: float | None = None
     z_penalty: float = 0.0
+    of_target: Callable[[Tensor], Tensor] | None = None  # values out of the target's log-odds, instead of cross-entropy
     columns: int = 1  # 2: the log-sum-exp is a value beside the loss, with a scale and a gradient of its own
 
     def __call__(
@@ -38,32 +42,30 @@ class CrossEntropyBlocks:
         target = tensors[-1].long().unsqueeze(1)  # (n, 1)
         rows, classes = hidden.shape[0], weight.shape[0]
         size = min(plan.block_rows, rows)
-        values = scale.new_empty(rows, 2)  # value, log-sum-exp
+        values = scale.new_empty(rows, 3)  # value, log-sum-exp, derivative by the cross-entropy
         by_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format) if plan.wanted[0] else None
         by_weight = weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)) if plan.wanted[1] else None
         by_bias = bias.new_zeros(classes, dtype=plan.sum_dtype(bias)) if bias is not None and plan.wanted[2] else None
-        narrow = hidden.new_empty(size, classes) if hidden.dtype in HALF else None
-        buffer = hidden.new_empty(size, classes, dtype=torch.promote_types(hidden.dtype, torch.float32))
+        buffer = hidden.new_empty(size, classes)
+        step = cached_rows(classes, size) if hidden.is_cpu else size
+        wide = hidden.new_empty(step, classes, dtype=scale.dtype) if hidden.dtype in HALF else None
         for start in range(0, rows, size):
             cut = slice(start, min(start + size, rows))
-            count = cut.stop - start
-            logits, thin = buffer[:count], None if narrow is None else narrow[:count]
-            _project(hidden[cut], weight, bias, logits if thin is None else thin)
-            if thin is not None:
-                logits.copy_(thin)
-            fade = self._cap(logits) if any(plan.wanted) else self._cap(logits, slope=False)
-            values[cut] = self._values(logits, target[cut])  # and the logits become probabilities
+            logits = project(buffer, hidden[cut], weight, bias)
+            for first in range(cut.start, cut.stop, step):
+                own = slice(first, min(first + step, cut.stop))
+                part = logits[first - start : own.stop - start]
+                work = part if wide is None else wide[: part.shape[0]].copy_(part)
+                values[own] = self._slope(work, target[own], scale[own], any(plan.wanted))
+                if wide is not None and any(plan.wanted):
+                    part.copy_(work)
             if not any(plan.wanted):
                 continue
-            row_scale = self._subtract(logits, target[cut], scale[cut], values[cut, 1])
-            if fade is not None:
-                logits.mul_(fade)
-            if thin is not None:
-                thin.copy_(logits)
-                logits = thin
+            row_scale = None if self.columns == 2 else scale[cut].unsqueeze(1)
+            if row_scale is not None and not self.z_penalty:
+                row_scale = row_scale * values[cut, 2:]
             scaled = hidden[cut]
             if row_scale is not None:
-                row_scale = row_scale.unsqueeze(1)
                 scaled = (scaled * row_scale).to(hidden.dtype)
             if by_hidden is not None:
                 torch.mm(logits, weight, out=by_hidden[cut])
@@ -74,9 +76,21 @@ class CrossEntropyBlocks:
             if by_bias is not None:
                 by_bias += _column_sums(logits, row_scale).to(by_bias.dtype)
         gradients = [part for part in (by_hidden, by_weight, by_bias) if part is not None]
-        return values if self.columns == 2 else values[:, 0], values[:, 1] if plan.extra else None, gradients
+        return values[:, :2] if self.columns == 2 else values[:, 0], values[:, 1] if plan.extra else None, gradients
 
-    def _cap(self, logits: Float[Tensor, "n v"], slope: bool = True) -> Float[Tensor, "n v"] | None:
+    def _slope(
+        self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], scale: Tensor, wanted: bool
+    ) -> Float[Tensor, "n 3"]:
+        """What `_values` gives of some rows; the gradient, where it is wanted, in the place of the logits."""
+        fade = self._cap(logits, wanted)
+        found = self._values(logits, target)  # and the logits become probabilities
+        if wanted:
+            self._subtract(logits, target, scale, found[:, 1], found[:, 2])
+        if fade is not None:
+            logits.mul_(fade)
+        return found
+
+    def _cap(self, logits: Float[Tensor, "n v"], slope: bool) -> Float[Tensor, "n v"] | None:
         """softcap * tanh(logits / softcap), in place; gives its derivative 1 - (capped / softcap)^2."""
         if self.softcap is None:
             return None
@@ -85,43 +99,40 @@ class CrossEntropyBlocks:
         logits.mul_(self.softcap)
         return fade
 
-    def _values(self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"]) -> Float[Tensor, "n 2"]:
-        """The block's values and log-sum-exps; leaves the softmax in the place of the logits."""
+    def _values(self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"]) -> Float[Tensor, "n 3"]:
+        """Values, log-sum-exps and derivatives by the cross-entropy; the softmax comes in the place of the logits."""
         picked = logits.gather(1, target).squeeze(1)
         mean = logits.mean(1) if self.label_smoothing else 0.0
         highest = logits.amax(1)
         torch.softmax(logits, 1, out=logits)
         lse = highest - logits.amax(1).log()  # the highest probability is exp(highest - lse), and never 0
         values = lse - (1 - self.label_smoothing) * picked - self.label_smoothing * mean
+        factor = torch.ones_like(values)
+        if self.of_target is not None:
+            values, factor = _through(self.of_target, values)
         if self.z_penalty:
             values = values + self.z_penalty * lse.square()
-        return torch.stack([values, lse], 1)
+        return torch.stack([values, lse, factor], 1)
 
     def _subtract(
-        self, probs: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], scale: Tensor, lse: Float[Tensor, "n"]
-    ) -> Float[Tensor, "n"] | None:
-        """Probabilities become the gradient of the logits, in place, up to the factor for each row that is given."""
+        self, probs: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], scale: Tensor, lse: Tensor, factor: Tensor
+    ) -> None:
+        """Probabilities become the gradient of the logits, in place; a scale of one column is left to the rows."""
         smoothing = self.label_smoothing
         if self.columns == 2:  # scale (n, 2): of the value, and of the log-sum-exp
             own, other = scale.unbind(1)
-            probs.mul_((own * (1 + 2 * self.z_penalty * lse) + other).unsqueeze(1))
-            probs.scatter_add_(1, target, (own * (smoothing - 1)).unsqueeze(1))
+            probs.mul_((own * (factor + 2 * self.z_penalty * lse) + other).unsqueeze(1))
+            probs.scatter_add_(1, target, (own * factor * (smoothing - 1)).unsqueeze(1))
             if smoothing:
                 probs.sub_((own * smoothing / probs.shape[1]).unsqueeze(1))
-            return None
+            return
         if self.z_penalty:
-            probs.mul_((1 + 2 * self.z_penalty * lse).unsqueeze(1))
-        probs.scatter_add_(1, target, probs.new_full(target.shape, smoothing - 1))
+            probs.mul_((factor + 2 * self.z_penalty * lse).unsqueeze(1))
+        else:
+            factor = torch.ones_like(factor)  # it multiplies the rows
+        probs.scatter_add_(1, target, (factor * (smoothing - 1)).unsqueeze(1))
         if smoothing:
             probs.sub_(smoothing / probs.shape[1])
-        return scale
-
-
-def _project(hidden: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
-    if bias is None:
-        torch.mm(hidden, weight.T, out=out)
-    else:
-        torch.addmm(bias, hidden, weight.T, out=out)
 
 
 def _accumulate(total: Tensor, slope: Tensor, hidden: Tensor, first: bool) -> None:
@@ -138,3 +149,21 @@ def _column_sums(slope: Float[Tensor, "n v"], row_scale: Float[Tensor, "n 1"] | 
     if row_scale is None:
         return slope.sum(0)
     return (slope.T @ row_scale.to(slope.dtype)).squeeze(1)
+
+
+def log_odds(cross_entropy: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """log(p / (1 - p)) of the target, out of -log p, which is taken for the dtype's epsilon where it is less."""
+    own = cross_entropy.clamp(min=torch.finfo(cross_entropy.dtype).eps)
+    return -own - torch.log(-torch.expm1(-own))
+
+
+def _through(of_target: Callable[[Tensor], Tensor], cross_entropy: Float[Tensor, "n"]) -> tuple[Tensor, Tensor]:
+    """Values of a function of the target's log-odds, and their derivatives by the cross-entropy."""
+
+    def total(own: Tensor) -> tuple[Tensor, tuple[Tensor]]:
+        values = of_target(log_odds(own))
+        return values.sum(), (values,)
+
+    least = torch.finfo(cross_entropy.dtype).eps
+    (slope,), (values,) = own_graph(total, [cross_entropy.clamp(min=least)])
+    return values, slope

@@ -19,13 +19,14 @@ from perdita.core.reduction import check_reduction
 from perdita.kernels.autograd import Total, Values
 from perdita.kernels.blocked import Plan, linear
 from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
+from perdita.kernels.dispatch import WHOLE, Whole, Wish, whole
 from perdita.kernels.inputs import MASK, Rows, prepare
 from perdita.kernels.row_loss import Head, row_loss
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-IMPLEMENTATIONS = ("auto", "blocked", "reference")
+IMPLEMENTATIONS = ("auto", "blocked", "reference", *WHOLE)
 
 
 def fuse(
@@ -61,16 +62,38 @@ def fuse(
         second = "target"
     given = {**rowwise.held, **fields, **({} if target is None else {second: target})}
     rows = prepare(rowwise, head, given, shift=shift, weight=weight, mask=mask, ignore_index=ignored)  # type: ignore[arg-type]
+    written = hand_written(rows, z_penalty) if impl not in ("blocked", "reference") else None
+    wish = None
+    if written is not None:
+        again = functools.partial(_values_and_lse, block_rows=block_rows(rows), accumulate=accumulate)
+        wish = Wish(written, return_lse, accumulate, again)
     with torch.autocast(head.hidden.device.type, enabled=False):
+        entire = whole(impl, rows, wish)
         if impl == "reference" or rows.count == 0:
             value, lse = reference(rows, reduction, normalizer, z_penalty, return_lse)
+        elif entire is not None and wish is not None:
+            value, lse = end_to_end(entire, rows, wish, reduction, normalizer)
         else:
-            written = hand_written(rows, z_penalty) if impl == "auto" else None
             size = block_rows(rows)
             value, lse = blocked(rows, reduction, normalizer, z_penalty, return_lse, size, accumulate, written)
     if rows.looked:
         check_rows(rows, value)
     return (value, lse) if return_lse else value
+
+
+def end_to_end(
+    entire: Whole, rows: Rows, wish: Wish, reduction: str, normalizer: float | Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """By an implementation that gives values and log-sum-exps, differentiable, out of the tensors as they are."""
+    values, lse = entire.values(rows, wish)
+    shown = rows.unreduced(lse) if wish.with_lse and lse is not None else None
+    return rows.reduced(values, None, reduction, normalizer), shown
+
+
+def _values_and_lse(rows: Rows, block_rows: int, accumulate: torch.dtype | None) -> tuple[Tensor, Tensor]:
+    values, lse = blocked(rows, "none", None, 0.0, True, block_rows, accumulate, None)
+    assert lse is not None
+    return values, lse
 
 
 def reference(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,16 @@ from perdita.core.errors import InputError
 from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
 from perdita.kernels.evaluation import fuse
 from perdita.kernels.inputs import Rows
-from perdita.kernels.row_loss import Head
+from perdita.kernels.row_loss import Head, RowLoss
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
+OF_TARGET = (  # functions of the target's probability alone, which a test looks for among all losses
+    "class_balanced_cross_entropy", "comp_sum", "direct_coverage", "focal", "generalized_cross_entropy",
+    "logit_adjusted_cross_entropy", "poly_cross_entropy", "poly_drop", "poly_focal_multiclass", "self_adjusting_dice",
+    "softmax_mae", "symmetric_cross_entropy",
+)  # fmt: skip
 CACHED_LOGITS = 2**20  # of a block at least: fewer, and the calls cost more than the sums
 
 
@@ -77,8 +83,13 @@ def fused_linear(
         block_rows: rows of a block. By itself a block of logits is half as large as the weight, at least 4 MiB.
         memory: bytes that one block of logits may take, where block_rows is not given.
         accumulate: dtype of sums over rows where inputs are narrower; None keeps the inputs' dtype.
-        impl: "auto" takes the hand-written form for cross-entropy with class indices in eager mode, "blocked" derives
-            everything from the loss's definition, "reference" holds all logits.
+        impl: "auto" takes the hand-written form for cross-entropy with class indices, and for functions of it such as
+            focal or generalised cross-entropy, in eager mode; "blocked" derives
+            everything from the loss's definition, "reference" holds all logits. For the former there
+            are also "triton", kernels that compute each tile of logits twice and store none, and "cut-cross-entropy",
+            the package of that name, which sums in the inputs' dtype. On a CUDA device "auto" takes the package where
+            it is installed, does what is asked, and accumulate is None; else the kernels, where they can. This project
+            has not measured either on a GPU.
         **options: hyper-parameters and further tensors of the loss, by name.
 
     Returns:
@@ -86,7 +97,7 @@ def fused_linear(
 
     Raises:
         InputError: a loss that is not row-wise over classes; labels outside 0..v-1, mixed dtypes, sizes that do not
-            fit, integers where numbers are meant; a NaN or infinity, whose row is named.
+            fit, integers where numbers are meant; a NaN or infinity, whose row is named; an impl that cannot do it.
 
     Example:
         >>> hidden, weight = torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.0, 5.0]])
@@ -137,14 +148,25 @@ def checked_shift(shift: int | bool) -> int:
 
 
 def _hand_written(rows: Rows, z_penalty: float) -> CrossEntropyBlocks | None:
-    """Cross-entropy with class indices alone, in eager mode."""
-    target = rows.by_row.get("target")
-    if rows.loss.card.name != "cross_entropy" or not rows.plain or target is None or target.is_floating_point():
+    """Cross-entropy with class indices alone, or a function of it, in eager mode."""
+    target, options = rows.by_row.get("target"), rows.loss.options
+    name, smoothing = rows.loss.card.name, options.get("label_smoothing", 0.0)
+    if name != "cross_entropy" and (name not in OF_TARGET or smoothing or rows.loss.parameters):
+        return None
+    if not rows.plain or target is None or target.is_floating_point():
         return None
     if rows.shared or len(rows.by_row) != 1 or len(rows.heads) != 1:
         return None
     softcap = next(iter(rows.heads.values())).softcap
-    return CrossEntropyBlocks(rows.loss.options.get("label_smoothing", 0.0), softcap, z_penalty)
+    of_target = None if name == "cross_entropy" else functools.partial(_of_log_odds, rows.loss)
+    return CrossEntropyBlocks(smoothing, softcap, z_penalty, of_target)
+
+
+def _of_log_odds(loss: RowLoss, log_odds: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """Values of a loss that depends on the target's log-odds alone: with two classes it has the same."""
+    logits = torch.stack([log_odds, torch.zeros_like(log_odds)], 1)
+    target = torch.zeros_like(log_odds, dtype=torch.long)
+    return loss.values({loss.card.signature.fields[0].name: logits, "target": target}, {}, 0.0, False)[0]
 
 
 def block_rows_of(rows: Rows, block_rows: int | None, memory: int | None) -> int:

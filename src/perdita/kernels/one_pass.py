@@ -17,7 +17,8 @@ from perdita.kernels.row_loss import card_of_name
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
-CACHED_LOGITS = 2**20  # of a block, which passes through the cache once
+CACHED_LOGITS = 2**19  # of a block, which passes through the cache once
+SURE = 1e-30  # a probability that has all its digits in float32
 NARROW = 32  # classes, below which PyTorch's softmax works on one number at a time
 
 
@@ -86,6 +87,20 @@ def softmax_into(out: Float[Tensor, "n c"], logits: Float[Tensor, "n c"]) -> Flo
     return highest + total.log()
 
 
+def _values_and_softmax(
+    out: Float[Tensor, "n c"], logits: Float[Tensor, "n c"], target: Int[Tensor, "n 1"], smoothing: float
+) -> Float[Tensor, "n"]:
+    """The values; the softmax is written. They are -log of its own numbers, as long as none of them is lost."""
+    if smoothing == 0 and logits.shape[1] >= NARROW:
+        torch.softmax(logits, 1, out=out)
+        probs = out.gather(1, target).squeeze(1)
+        if not probs.amin().item() < SURE:  # a NaN goes on as one
+            return probs.log_().neg_()
+    lse = softmax_into(out, logits)
+    mean = logits.mean(1) if smoothing else 0.0
+    return lse - (1 - smoothing) * logits.gather(1, target).squeeze(1) - smoothing * mean
+
+
 class OnePass(Function):
     """(logits, target, label_smoothing, reduction) → values, or their sum or mean; saves its gradient."""
 
@@ -98,9 +113,7 @@ class OnePass(Function):
         for start in range(0, rows, size):
             cut = slice(start, start + size)
             block, own, out = logits[cut], target[cut].unsqueeze(1), gradient[cut]
-            lse = softmax_into(out, block)
-            mean = block.mean(1) if smoothing else 0.0
-            values[cut] = lse - (1 - smoothing) * block.gather(1, own).squeeze(1) - smoothing * mean
+            values[cut] = _values_and_softmax(out, block, own, smoothing)
             out.scatter_add_(1, own, out.new_full(own.shape, smoothing - 1))
             if smoothing:
                 out.sub_(smoothing / classes)

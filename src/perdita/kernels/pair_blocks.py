@@ -78,31 +78,49 @@ class Sweep:
         total, count = anchors.new_zeros(()), anchors.new_zeros(())
         parts: list[Tensor] = []
         summed = (torch.zeros_like(columns), *map(torch.zeros_like, rest[6:]))
-        for value, given in self.blocks(anchors, columns, rest[:6], rest[6:]):
+        whole = torch.zeros_like(anchors) if _plain(anchors, columns, *rest) else None
+        for start, value, given in self.blocks(anchors, columns, rest[:6], rest[6:]):
             (gradient, *others), (found, counted) = grad_and_value(value, tuple(range(len(given))), has_aux=True)(
                 *given
             )
             total, count = total + found, count + counted
-            parts.append(gradient)
-            summed = tuple(a + b for a, b in zip(summed, others, strict=True))
-        return total, count, torch.cat(parts) if parts else torch.zeros_like(anchors), *summed
+            if whole is None:
+                parts.append(gradient)
+                summed = tuple(a + b for a, b in zip(summed, others, strict=True))
+            else:
+                whole[start : start + self.size] = gradient
+                for held, other in zip(summed, others, strict=True):
+                    held += other
+        if whole is None:
+            whole = torch.cat(parts) if parts else torch.zeros_like(anchors)
+        return total, count, whole, *summed
 
     def blocks(
         self, anchors: Tensor, columns: Tensor, rows: Rows, tensors: tuple[Tensor, ...]
-    ) -> Iterator[tuple[Callable[..., tuple[Tensor, Tensor]], tuple[Tensor, ...]]]:
-        """For each block the sum of its values, and of its counts, as a function of the tensors that come with it."""
+    ) -> Iterator[tuple[int, Callable[..., tuple[Tensor, Tensor]], tuple[Tensor, ...]]]:
+        """For each block its start, and the sums of its values and counts as a function of what comes with it."""
         for start in self.starts(anchors) if len(columns) else ():
 
             def value(own: Tensor, columns: Tensor, *tensors: Tensor, start: int = start) -> tuple[Tensor, Tensor]:
                 values, counts = self.values(start, own, columns, rows, tensors)
                 return values.sum(), counts.sum()
 
-            yield value, (anchors[start : start + self.size], columns, *tensors)
+            yield start, value, (anchors[start : start + self.size], columns, *tensors)
 
     def along(self, vectors: Sequence[Tensor], anchors: Tensor, columns: Tensor, *rest: Any) -> Tensor:
         """The inner product of the gradient with a vector for each of its parts, in blocks again."""
         found = self.total(anchors, columns, *rest)[2:]
         return torch.stack([(part * vector).sum() for part, vector in zip(found, vectors, strict=True)]).sum()
+
+
+def _plain(*tensors: Tensor | None) -> bool:
+    """Whether results may be written into tensors made before: no transform wraps these, and nothing is compiled.
+
+    It spares the process's memory more than it does tensors: small results kept from each block would cut the space
+    that its large ones leave behind, so that those of the next block need a new one.
+    """
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+    return not torch.compiler.is_compiling() and not any(wrapped(one) for one in tensors if one is not None)
 
 
 class Gradient(torch.autograd.Function):

@@ -20,7 +20,8 @@ from perdita.core.reduction import align, check_reduction
 from perdita.kernels.gather import gather_rows, sizes_over
 from perdita.kernels.inputs import MASK, is_plain, prepare
 from perdita.kernels.row_loss import Head, row_loss
-from perdita.kernels.tiled_cross_entropy import Tiles, checked_size
+from perdita.kernels.tiled_cross_entropy import checked_size
+from perdita.kernels.tiles.host import Tiles
 from perdita.kernels.vocabulary_shards import LinearShard, LogitShard, Same, Take
 
 if TYPE_CHECKING:

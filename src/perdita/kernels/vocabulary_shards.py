@@ -15,7 +15,7 @@ from torch.autograd import Function
 from perdita.core.errors import InputError
 from perdita.core.numerics import widen
 from perdita.kernels.gather import sum_over
-from perdita.kernels.tiled_cross_entropy import Tiles, cut_gradients, tile_sums
+from perdita.kernels.tiles.host import Tiles, cut_gradients, tile_sums
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -19,10 +19,24 @@ from perdita.testing.registry import (
 from perdita.testing.subject import Subject
 
 
+def is_plain(subject: Subject) -> str:
+    """Applies to losses that are not perdita's, of which a warning does not fail every other check."""
+    return "any check of a perdita loss fails on a warning" if subject.plain is None else ""
+
+
+@check(is_plain, shrinks=False)
+def check_silent(subject: Subject) -> None:
+    """A call on a usual input warns of nothing."""
+    if subject.plain and subject.plain.warns:
+        raise ConformanceError("silent", " ".join(" ".join(subject.plain.warns).split()))
+
+
 @check()
 def check_inputs_unchanged(subject: Subject) -> None:
     """No input is changed in place, neither forward nor backward."""
     inputs = subject.sample(60)
+    if subject.plain and subject.plain.changes:
+        raise ConformanceError("inputs_unchanged", f"{subject.plain.changes} is changed in place{at(inputs)}")
     contracts: list[dict[str, Tensor]] = [{}]
     if not (has_items(subject) or under_contract(subject)):  # with a mask the contract itself makes copies
         weight = torch.linspace(0.5, 1.5, subject.n, dtype=torch.float64)

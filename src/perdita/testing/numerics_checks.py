@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor
 from perdita.core.errors import InputError
 from perdita.testing.registry import ConformanceError, at, check, expect_gradients, expect_same
 from perdita.testing.sample import Sample
-from perdita.testing.subject import NO_GRADIENT, Subject
+from perdita.testing.subject import NO_GRADIENT, Subject, kept_bytes
 
 HALVES = (torch.bfloat16, torch.float16)
 EXTREME = 1e4
+LONG = 2**17
+EVENLY = 2.5  # times the memory for twice the items
 
 
 def real_first(subject: Subject) -> str:
@@ -79,6 +82,43 @@ def check_half_precision(subject: Subject) -> None:
                 )
         widened = {name: gradient.float() for name, gradient in gradients.items()}
         expect_gradients("half_precision", f"in {dtype}", widened, wide_gradients, inputs, within=eps)
+
+
+def grows_evenly(subject: Subject) -> str:
+    """Applies to plain losses of a batch that may be long: those that keep no square of it, and are no sum."""
+    if subject.plain is None:
+        return "the check half_precision proves that it computes in float32"
+    if subject.sampler:
+        return "its inputs come from a sampler of its own"
+    if subject.plain.additive == "sum":
+        return "it is a sum, which is beyond float16 for so many items"
+    kept = []
+    try:
+        for n in (64, 128):
+            inputs = subject.sample(8, n=n)
+            kept.append(kept_bytes(functools.partial(subject.gradients, inputs), list(inputs.tensors.values())))
+    except Exception as error:
+        return f"it fails on a batch of {n} items ({type(error).__name__})"
+    return "" if kept[1] <= EVENLY * kept[0] else "its memory grows faster than its batch"
+
+
+@check(grows_evenly, shrinks=False)
+def check_long_batch(subject: Subject) -> None:
+    """Half precision gives the mean of float32 for 2**17 items: no sum or count of them passes float16's 65504."""
+    for dtype in HALVES:
+        inputs = subject.sample(8, n=LONG, dtype=dtype)
+        wide = inputs.but(**{k: t.float() for k, t in inputs.tensors.items() if t.is_floating_point()})
+        found, gradients = subject.gradients(inputs)
+        expected, _ = subject.gradients(wide)
+        shown = f"; input: {LONG} items, drawn at random"
+        near = 8 * torch.finfo(dtype).eps * expected.abs().clamp(min=1.0)
+        if not (found.float() - expected).abs() <= near:
+            raise ConformanceError(
+                "long_batch", f"the mean in {dtype} is {found.item():.6g}, expected {expected.item():.6g}{shown}"
+            )
+        for name, gradient in gradients.items():
+            if not torch.isfinite(gradient).all():
+                raise ConformanceError("long_batch", f"the gradient of {name} is not finite in {dtype}{shown}")
 
 
 @check()

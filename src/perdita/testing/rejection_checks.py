@@ -32,7 +32,7 @@ def has_domains(subject: Subject) -> str:
     """Applies to losses with an argument whose values are limited."""
     domains = {item.domain for item in subject.card.signature.fields}
     if subject.plain is not None:  # others may well mean what they accept, but a label beyond the classes
-        domains &= {"labels"}
+        domains &= {"labels"} if subject.card.task != "embeddings" else set()  # there, labels are only compared
     limited = bool(domains - {"real", "indices"})
     return "" if limited else "its arguments may hold any number"
 

@@ -7,6 +7,7 @@ import itertools
 import torch
 from torch import Tensor
 
+from perdita.core.signature import Field
 from perdita.testing.registry import ConformanceError, at, check, expect_gradients, expect_same, has_items, is_rowwise
 from perdita.testing.sample import Sample
 from perdita.testing.subject import Subject
@@ -30,11 +31,17 @@ def takes_mask(subject: Subject) -> str:
     return "" if "mask" in subject.card.signature.takes else has_items(subject)
 
 
+def _labels(subject: Subject) -> Field | None:
+    """The integer labels; a plain loss of one number may leave out items too."""
+    plain = (item for item in subject.card.signature.fields if item.domain == "labels") if subject.plain else ()
+    return subject.card.signature.labels or next(iter(plain), None)
+
+
 def has_labels(subject: Subject) -> str:
     """Applies to losses with one integer label for each value; a plain loss must have an ``ignore_index``."""
     if subject.plain is not None and not subject.plain.ignores:
         return "it has no ignore_index"
-    labels = subject.card.signature.labels
+    labels = _labels(subject)
     first = subject.sample().tensors.get(labels.name) if labels else None
     return "" if first is not None and not first.is_floating_point() else "it has no integer label for each value"
 
@@ -125,7 +132,7 @@ def check_mask_zeroes_values(subject: Subject) -> None:
 @check(has_labels)
 def check_ignore_index_equals_removed(subject: Subject) -> None:
     """An item whose label is ``ignore_index`` is as if it were not there, be the label outside the classes or not."""
-    labels = subject.card.signature.labels
+    labels = _labels(subject)
     assert labels is not None
     for index in (-100, 0):
         inputs = subject.sample(33)
@@ -200,7 +207,7 @@ def _expect_accumulated(subject: Subject) -> None:
             share = 1.0 if adds else len(rows) / n
             value, found = subject.gradients(subject.take(inputs, rows), reduction=reduction)
             total = total + share * value
-            parts = {k: parts[k].index_add(0, rows, share * found[k]) for k in parts}
+            parts = {k: parts[k] + share * _summed(subject, k, inputs, found[k], rows) for k in parts}
         what = f"{'sum' if adds else 'mean, weighed by their rows,'} of two micro-batches"
         expect_same("shards_equal_whole", f"the {what}", total, whole, inputs)
         expect_gradients("shards_equal_whole", f"from the {what}", parts, gradients, inputs)

@@ -18,7 +18,8 @@ OTHER_SIZES = (3, 7, 2, 8, 9, 10, 11, 12)  # of all other letters, in order of a
 GRID = 64  # simplex points for half precision lie on multiples of 1 / GRID, so that they still sum to one
 SIZED = {  # constructor arguments and hyper-parameters that are a size, and its letter
     **dict.fromkeys(("classes", "num_classes", "n_classes", "class_count"), "c"),
-    **dict.fromkeys(("dim", "dimension", "dimensions", "features", "in_features", "embedding_dim"), "d"),
+    **dict.fromkeys(("dim", "dimension", "dimensions", "features", "in_features"), "d"),
+    **dict.fromkeys(("embedding_dim", "embedding_size", "feat_dim"), "d"),
 }
 
 
@@ -50,6 +51,7 @@ def sample(
     alternative: int = 0,
     samplers: Mapping[str, Sampler] | None = None,
     classes: int | None = None,
+    sizes: Mapping[str, int] | None = None,
     given: Container[str] = (),
 ) -> Sample:
     """Draw inputs that a loss accepts.
@@ -66,6 +68,7 @@ def sample(
         samplers: name of a loss → function of (generator, n, dtype) for losses whose inputs no signature can tell; it
             gives a `Sample` or the tensors by name.
         classes: the size of the letter c; None takes the customary one.
+        sizes: of letters that are not to have their customary sizes.
         given: hyper-parameters that the caller gives, so that none is guessed for them.
 
     Returns:
@@ -76,8 +79,8 @@ def sample(
         made = found if isinstance(found, Sample) else Sample(dict(found))
         own = {**options_for(card, _letter_sizes(card, n), given), **made.options}
         return Sample({name: tensor.to(device) for name, tensor in made.tensors.items()}, own)
-    sizes = _letter_sizes(card, n)
-    sizes["c"] = sizes["c"] if classes is None else classes
+    few = min(max(2, n // 2), (sizes or {}).get("c", n + 2))  # labels of no letter c
+    sizes = {**_letter_sizes(card, n), **(sizes or {}), **({} if classes is None else {"c": classes})}
     fields = [item for item in card.signature.fields if optional or not item.optional]
     targets = sizes["c"] - 1 if optional and any(_is_class_mask(item) for item in fields) else sizes["c"]
     items = (card.signature.returns.dims or card.signature.fields[0].shapes[0].dims or ("",))[0]
@@ -88,7 +91,7 @@ def sample(
         if shape.dims and shape.dims[0].startswith("*") and shape.dims[0] == items:  # the items are variadic themselves
             full = [n, *full]
         bound = {letter for other in fields for s in other.shapes for letter in s.dims}
-        classes = targets if "c" in bound else max(2, n // 2)
+        classes = targets if "c" in bound else few
         tensors[item.name] = _draw(item, shape, full, classes, sizes, dtype, generator).to(device)
     return Sample(tensors, options_for(card, sizes, given))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,7 +49,8 @@ class Subject:
         samplers = {self.card.name: self.sampler} if self.sampler else None
         signature = self.card.signature
         within = signature.level == "item" and signature.returns.variadic is None  # *d are an item's own pixels
-        given = {"samplers": samplers, "classes": self.classes, "given": self.arguments or ()}
+        sizes = self.plain.sizes if self.plain else None
+        given = {"samplers": samplers, "classes": self.classes, "sizes": sizes, "given": self.arguments or ()}
         drawn = sample(self.card, generator, **given, **{"n": self.n, "extra": (3,) if within else (), **wanted})
         return drawn if self.digits is None else self._rounded(drawn)
 
@@ -73,7 +74,8 @@ class Subject:
         """Whether the number of classes is that of its inputs alone."""
         signature = self.card.signature
         lettered = any("c" in shape.dims for item in signature.fields for shape in item.shapes)
-        sized = self.sampler or self.card.function is None or REQUIRED in signature.defaults.values()
+        told = self.plain is not None and "c" in self.plain.sizes
+        sized = told or self.sampler or self.card.function is None or REQUIRED in signature.defaults.values()
         return lettered and not sized
 
     @property
@@ -214,3 +216,17 @@ def _floating(inputs: Sample) -> torch.dtype:
     return next(
         (t.dtype for t in inputs.tensors.values() if isinstance(t, Tensor) and t.is_floating_point()), torch.float32
     )
+
+
+def kept_bytes(step: Callable[[], object], inputs: list[Tensor]) -> int:
+    """Bytes of the storages that autograd keeps in a call, each counted once, the inputs not at all."""
+    kept: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    own = {tensor.untyped_storage().data_ptr() for tensor in inputs}
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        step()
+    return sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in own)

@@ -22,7 +22,7 @@ from perdita.testing.registry import (
 from perdita.testing.sample import Sample
 from perdita.testing.subject import Subject
 
-TORCH = str(Path(torch.__file__).parent)
+TORCH, HERE = str(Path(torch.__file__).parent), str(Path(__file__).parent)
 
 
 @check(must_raise=True, shrinks=False)
@@ -69,7 +69,8 @@ def _shown(subject: Subject, compiled: Callable[..., Tensor], spoiled: Sample) -
 
 def _where(error: Exception) -> str:
     """Where and why a graph breaks: the last line of the user's own code, and the first of the compiler's reason."""
-    frames = [frame for frame in getattr(error, "real_stack", None) or [] if not frame.filename.startswith(TORCH)]
+    stack = getattr(error, "real_stack", None) or []
+    frames = [frame for frame in stack if not frame.filename.startswith((TORCH, HERE))] or list(stack)
     place = f" at {frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
     said = str(error).strip().splitlines()
     return f"{place}: {said[0].strip() if said else type(error).__name__}"
@@ -78,8 +79,8 @@ def _where(error: Exception) -> str:
 def _call_of(subject: Subject, inputs: Sample) -> Callable[..., Tensor]:
     """The public function or module itself, so that nothing of the battery is compiled with it."""
     if subject.plain is not None:
-        own = subject.plain.bound(torch.float32, "mean")
-        return lambda **tensors: own(*tensors.values()).mean()
+        own, copies = subject.plain.bound(torch.float32, "mean"), bool(subject.plain.changes)
+        return lambda **tensors: own(*(t.clone() if copies else t for t in tensors.values())).mean()
     if subject.card.function is None:
         module, order = subject.module(torch.float32), subject.card.signature.names
         return lambda **tensors: module(*[tensors[k] for k in order if k in tensors],

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from perdita.kernels import cut_cross_entropy, fused_linear
-from perdita.kernels.tiled_cross_entropy import Tiles, cut_gradients, tile_sums
+from perdita.kernels.tiles.host import Tiles, cut_gradients, tile_sums
 from tests.golden.adapters import adapter
 from tests.golden.reader import Reader
 

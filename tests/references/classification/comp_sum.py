@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tests.references.classification.focal import Array
+from tests.references.soft import expected
 
 
 def transformed(u: float, tau: float) -> float:
@@ -22,6 +23,7 @@ def over_items(logits: Array, target: Array, item: Any, *others: Array) -> Array
     return values
 
 
+@expected
 def comp_sum(logits: Array, target: Array, *, tau: float = 1.0, class_weight: Array | None = None) -> Any:
     def item(row: Array, label: int) -> float:
         u = sum(np.exp(row[k] - row[label]) for k in range(len(row)) if k != label)
@@ -31,6 +33,7 @@ def comp_sum(logits: Array, target: Array, *, tau: float = 1.0, class_weight: Ar
     return values if class_weight is None else (values * class_weight[target], class_weight[target])
 
 
+@expected
 def constrained_margin(logits: Array, target: Array, *, transform: str = "squared_hinge") -> Array:
     penalties = {
         "squared_hinge": lambda t: max(0.0, 1 - t) ** 2,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tests.references.classification.focal import Array
-from tests.references.imbalance.priors import over_rows
+from tests.references.soft import distribution
 
 
 def threshold(mass: Callable[[float], float], low: float, high: float) -> float:
@@ -17,23 +19,34 @@ def threshold(mass: Callable[[float], float], low: float, high: float) -> float:
     return low
 
 
-def sparsemax(logits: Array, target: Array) -> Any:
-    def item(row: Array, label: int) -> float:
+def over_truths(logits: Array, target: Array, label_smoothing: float, item: Callable[[Array, Array], float]) -> Array:
+    """item(logits of the classes, target as a distribution) for each item."""
+    rows = np.moveaxis(logits, 1, -1)
+    truth = np.moveaxis(distribution(target, logits.shape[1], label_smoothing), 1, -1)
+    values = np.zeros(rows.shape[:-1])
+    for place in np.ndindex(values.shape):
+        values[place] = item(rows[place], truth[place])
+    return values
+
+
+def sparsemax(logits: Array, target: Array, *, label_smoothing: float = 0.0) -> Any:
+    def item(row: Array, truth: Array) -> float:
         tau = threshold(lambda cut: sum(max(0.0, z - cut) for z in row), max(row) - 1, max(row))
         p = [max(0.0, z - tau) for z in row]
-        return float(sum(q * z for q, z in zip(p, row, strict=True)) - row[label] + (1 - sum(q**2 for q in p)) / 2)
+        gained = sum((q - t) * z for q, t, z in zip(p, truth, row, strict=True))
+        return float(gained + sum(t**2 - q**2 for q, t in zip(p, truth, strict=True)) / 2)
 
-    return over_rows(logits, target, item)
+    return over_truths(logits, target, label_smoothing, item)
 
 
-def entmax15(logits: Array, target: Array) -> Any:
-    def item(row: Array, label: int) -> float:
+def entmax15(logits: Array, target: Array, *, label_smoothing: float = 0.0) -> Any:
+    def item(row: Array, truth: Array) -> float:
         tau = threshold(lambda cut: sum(max(0.0, z / 2 - cut) ** 2 for z in row), max(row) / 2 - 1, max(row) / 2)
         p = [max(0.0, z / 2 - tau) ** 2 for z in row]
-        entropy = 4 / 3 * (1 - sum(q**1.5 for q in p))
-        return float(sum(q * z for q, z in zip(p, row, strict=True)) - row[label] + entropy)
+        gained = sum((q - t) * z for q, t, z in zip(p, truth, row, strict=True))
+        return float(gained + 4 / 3 * sum(t**1.5 - q**1.5 for q, t in zip(p, truth, strict=True)))
 
-    return over_rows(logits, target, item)
+    return over_truths(logits, target, label_smoothing, item)
 
 
 REFERENCES = {"sparsemax": sparsemax, "entmax15": entmax15}

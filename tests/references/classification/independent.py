@@ -8,8 +8,10 @@ import numpy as np
 
 from tests.references.classification.focal import Array
 from tests.references.imbalance.priors import over_rows
+from tests.references.soft import expected
 
 
+@expected
 def one_versus_all(logits: Array, target: Array) -> Any:
     def item(row: Array, label: int) -> float:
         return float(sum(np.log(1 + np.exp(-z if k == label else z)) for k, z in enumerate(row)))

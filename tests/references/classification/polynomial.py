@@ -14,6 +14,7 @@ from tests.references.classification.focal import (
     over_classes,
     over_elements,
 )
+from tests.references.soft import expected
 
 
 def powers(rest: float, epsilon: Any, gamma: float = 0.0) -> float:
@@ -47,6 +48,7 @@ def poly_cross_entropy(
     return values if soft or class_weight is None else (values, counts)
 
 
+@expected
 def poly_drop(logits: Array, target: Array, *, terms: int = 2) -> Any:
     return over_classes(logits, target, lambda _, rest: sum(rest**j / j for j in range(1, terms + 1)))
 
@@ -61,6 +63,7 @@ def poly_focal(
     )
 
 
+@expected
 def poly_focal_multiclass(logits: Array, target: Array, *, epsilon: Any = 1.0, gamma: float = 2.0) -> Any:
     return over_classes(logits, target, lambda log_p, rest: -(rest**gamma) * log_p + powers(rest, epsilon, gamma))
 

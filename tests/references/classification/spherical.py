@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from tests.references.classification.comp_sum import over_items
+from tests.references.classification.fenchel_young import over_truths
 from tests.references.classification.focal import Array
+from tests.references.soft import expected
 
 
+@expected
 def z_loss(logits: Array, target: Array, *, sharpness: float = 1.0, threshold: float = 0.0) -> Array:
     def item(row: Array, label: int) -> float:
         mean = sum(row) / len(row)
@@ -18,6 +21,7 @@ def z_loss(logits: Array, target: Array, *, sharpness: float = 1.0, threshold: f
     return over_items(logits, target, item)
 
 
+@expected
 def taylor_softmax(logits: Array, target: Array) -> Array:
     def item(row: Array, label: int) -> float:
         odds = [1 + number + number**2 / 2 for number in row]
@@ -26,6 +30,7 @@ def taylor_softmax(logits: Array, target: Array) -> Array:
     return over_items(logits, target, item)
 
 
+@expected
 def spherical_softmax(logits: Array, target: Array, *, epsilon: float = 1e-2) -> Array:
     def item(row: Array, label: int) -> float:
         odds = [number**2 + epsilon for number in row]
@@ -34,8 +39,8 @@ def spherical_softmax(logits: Array, target: Array, *, epsilon: float = 1e-2) ->
     return over_items(logits, target, item)
 
 
-def one_hot_square(logits: Array, target: Array) -> Array:
-    return over_items(logits, target, lambda row, label: float(sum((row - np.eye(len(row))[label]) ** 2)))
+def one_hot_square(logits: Array, target: Array, *, label_smoothing: float = 0.0) -> Array:
+    return over_truths(logits, target, label_smoothing, lambda row, truth: float(sum((row - truth) ** 2)))
 
 
 REFERENCES = {

@@ -99,6 +99,15 @@ def unpg(
     return values + extra if head == "mag_face" else values
 
 
+def probability_to_similarity(state, embedding, label, classes=None, dimension=None):
+    return np.array(
+        [
+            sum(0.5 * (cosine(x, v) - (k == y)) ** 2 for k, v in enumerate(state["class_vectors"]))
+            for x, y in zip(embedding, label, strict=True)
+        ]
+    )
+
+
 REFERENCES = {
     "norm_face": norm_face,
     "cos_face": cos_face,
@@ -106,6 +115,7 @@ REFERENCES = {
     "sphere_face": sphere_face,
     "mag_face": mag_face,
     "unpg": unpg,
+    "probability_to_similarity": probability_to_similarity,
 }
 ARGUMENTS = {name: {"classes": 4, "dimension": 6} for name in REFERENCES}
 ARGUMENTS["unpg"]["whisker"] = 0.5

@@ -19,15 +19,17 @@ def contrastive(positive_threshold=1.0, negative_threshold=0.5, power=1.0, **bat
     return by_anchor(value, **batch)
 
 
-def sides(boundary, margin, positives, negatives):
-    terms = [margin + (-s - boundary) for s in positives] + [margin - (-s - boundary) for s in negatives]
-    active = [term for term in terms if term > 0]
+def sides(boundary, margin, positives, negatives, over="pairs"):
+    pull, push = [margin + (-s - boundary) for s in positives], [margin - (-s - boundary) for s in negatives]
+    if over == "triplets":
+        pull, push = pull * len(negatives), push * len(positives)
+    active = [term for term in pull + push if term > 0]
     return sum(active), len(active)
 
 
-def boundary_margin(margin=0.2, boundary=1.2, similarity="normalized_euclidean", **batch):
+def boundary_margin(margin=0.2, boundary=1.2, over="pairs", similarity="normalized_euclidean", **batch):
     def value(positives, negatives):
-        return sides(boundary, margin, positives, negatives)
+        return sides(boundary, margin, positives, negatives, over)
 
     return by_anchor(value, similarity=similarity, **batch)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.references.classification.focal import log_probabilities
+from tests.references.soft import distribution, expected
 
 
 def sigmoid(z):
@@ -40,6 +41,7 @@ def class_probabilities(logits, place):
     return np.exp(log_probabilities(np.moveaxis(logits, 1, -1)[place]))
 
 
+@expected
 def self_adjusting_dice(logits, target, alpha=0.01, smooth=1.0):
     values = np.zeros(target.shape)
     for place in np.ndindex(target.shape):
@@ -48,11 +50,12 @@ def self_adjusting_dice(logits, target, alpha=0.01, smooth=1.0):
     return values
 
 
-def one_versus_rest_dice(logits, target, alpha=0.01, smooth=1.0):
-    values = np.zeros(target.shape)
-    for place in np.ndindex(target.shape):
+def one_versus_rest_dice(logits, target, alpha=0.01, smooth=1.0, label_smoothing=0.0):
+    truth = np.moveaxis(distribution(target, logits.shape[1], label_smoothing), 1, -1)
+    values = np.zeros(truth.shape[:-1])
+    for place in np.ndindex(values.shape):
         for k, p in enumerate(class_probabilities(logits, place)):
-            values[place] += dice_term(fade(p, alpha), float(target[place] == k), smooth, True)
+            values[place] += dice_term(fade(p, alpha), truth[place][k], smooth, True)
     return values
 
 

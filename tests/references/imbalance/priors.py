@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.references.classification.focal import Array, log_probabilities
+from tests.references.soft import expected
 
 
 def over_rows(logits: Array, target: Array, item: Callable[[Array, int], float]) -> Array:
@@ -19,6 +20,7 @@ def over_rows(logits: Array, target: Array, item: Callable[[Array, int], float])
     return values
 
 
+@expected
 def logit_adjusted_cross_entropy(
     logits: Array, target: Array, *, class_counts: Array | None = None, strength: float = 1.0
 ) -> Any:
@@ -27,6 +29,7 @@ def logit_adjusted_cross_entropy(
     return over_rows(logits, target, lambda row, y: -log_probabilities(row + strength * np.log(prior))[y])
 
 
+@expected
 def class_balanced_cross_entropy(
     logits: Array, target: Array, *, class_counts: Array | None = None, beta: float = 0.999
 ) -> Any:
@@ -36,6 +39,7 @@ def class_balanced_cross_entropy(
     return over_rows(logits, target, lambda row, y: -weights[y] * log_probabilities(row)[y])
 
 
+@expected
 def ldam(
     logits: Array, target: Array, *, class_counts: Array | None = None, max_margin: float = 0.5, scale: float = 30.0
 ) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from tests.references.classification.focal import Array, log_probabilities, missing
+from tests.references.classification.focal import Array, log_probabilities
 from tests.references.imbalance.priors import over_rows
+from tests.references.noise.robust import over_distributions, reverse
+from tests.references.soft import expected
 
 
 def normalized(row: Array, label: int) -> float:
@@ -15,23 +15,25 @@ def normalized(row: Array, label: int) -> float:
     return log_p[label] / sum(log_p)
 
 
+@expected
 def normalized_cross_entropy(logits: Array, target: Array) -> Any:
     return over_rows(logits, target, normalized)
 
 
 def active_passive(
-    logits: Array, target: Array, *, active_weight: float = 1.0, passive_weight: float = 1.0, log_zero: float = -4.0
+    logits: Array,
+    target: Array,
+    *,
+    active_weight: float = 1.0,
+    passive_weight: float = 1.0,
+    log_zero: float = -4.0,
+    label_smoothing: float = 0.0,
 ) -> Any:
-    def item(row: Array, label: int) -> float:
-        truth = np.eye(len(row))[label]
-        reverse = -sum(
-            (missing(row, k) if k == label else np.exp(log_p)) * (0.0 if k == label else log_zero)
-            for k, log_p in enumerate(log_probabilities(row))
-            if not truth[k]
-        )
-        return float(active_weight * normalized(row, label) + passive_weight * reverse)
+    def item(log_p: list[float], truth: Array, rest: list[float]) -> float:
+        active = sum(t * log_p[k] for k, t in enumerate(truth)) / sum(log_p)
+        return float(active_weight * active + passive_weight * reverse(log_p, truth, log_zero))
 
-    return over_rows(logits, target, item)
+    return over_distributions(logits, target, item, label_smoothing)
 
 
 REFERENCES = {"normalized_cross_entropy": normalized_cross_entropy, "active_passive": active_passive}

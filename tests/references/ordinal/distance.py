@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tests.references.classification.focal import log_probabilities
+from tests.references.soft import expected
 
 
 def distribution(target, at, classes):
@@ -15,6 +16,7 @@ def distribution(target, at, classes):
     return [float(target[(at[0], k, *at[1:])]) for k in range(classes)]
 
 
+@expected
 def ordinal_log_loss(logits, target, alpha=1.0):
     values = np.zeros(target.shape)
     for at in np.ndindex(target.shape):

@@ -47,29 +47,54 @@ def rank_net(scores: Array, target: Array, *, scale: float = 1.0) -> Any:
 
 
 def lambda_rank(
-    scores: Array, target: Array, *, scale: float = 1.0, gain: str = "exponential", k: int | None = None
+    scores: Array,
+    target: Array,
+    *,
+    scale: float = 1.0,
+    gain: str = "exponential",
+    k: int | None = None,
+    weighting: str = "lambda_rank",
+    mix: float = 10.0,
 ) -> Any:
     def value(s: Array, t: Array) -> float:
         share = shares(t, gain, k)
         rank = {item: place + 1 for place, item in enumerate(sorted(range(len(s)), key=lambda i: -s[i]))}
-        return sum(
-            (share[i] - share[j]) * abs(discount(rank[i], k) - discount(rank[j], k)) * softplus(-scale * (s[i] - s[j]))
-            for i, j in pairs(t)
-        )
+
+        def weight(i: int, j: int) -> float:
+            change = (share[i] - share[j]) * abs(discount(rank[i], k) - discount(rank[j], k))
+            apart = abs(rank[i] - rank[j])
+            step = (share[i] - share[j]) * (discount(apart) - discount(apart + 1))
+            step = step if k is None or min(rank[i], rank[j]) <= k else 0.0
+            lead = {"uniform": 1.0, "difference": t[i] - t[j], "squared_difference": t[i] ** 2 - t[j] ** 2}
+            lead = {name: w if k is None or min(rank[i], rank[j]) <= k else 0.0 for name, w in lead.items()}
+            known = {
+                "lambda_rank": change,
+                "ndcg_loss1": share[i] * discount(rank[i], k),
+                "ndcg_loss2": step,
+                "ndcg_loss2++": mix * step + change,
+                **lead,
+            }
+            return float(known[weighting])
+
+        return sum(weight(i, j) * softplus(-scale * (s[i] - s[j])) for i, j in pairs(t))
 
     return by_list(value, scores, target)
 
 
-def list_net(scores: Array, target: Array, *, temperature: float = 1.0) -> Any:
-    return by_list(
-        lambda s, t: -float(np.exp(log_probabilities(t / temperature)) @ log_probabilities(s)), scores, target
-    )
-
-
-def list_mle(scores: Array, target: Array, *, k: int | None = None) -> Any:
+def list_net(scores: Array, target: Array, *, temperature: float = 1.0, shares: str = "softmax") -> Any:
     def value(s: Array, t: Array) -> float:
-        order = sorted(range(len(s)), key=lambda i: -t[i])  # Python's sort is stable
-        return -sum(log_probabilities(s[order[place:]])[0] for place in range(len(order))[:k])
+        share = t / t.sum() if shares == "proportional" else np.exp(log_probabilities(t / temperature))
+        return -float(share @ log_probabilities(s))
+
+    return by_list(value, scores, target)
+
+
+def list_mle(scores: Array, target: Array, *, k: int | None = None, weights: str = "uniform") -> Any:
+    def value(s: Array, t: Array) -> float:
+        m = len(s)
+        order = sorted(range(m), key=lambda i: -t[i])  # Python's sort is stable
+        share = [(2.0 ** (m - i) - 1) / (2.0 ** (m - 1) - 1) if weights == "position" else 1.0 for i in range(1, m + 1)]
+        return -sum(share[place] * log_probabilities(s[order[place:]])[0] for place in range(m)[:k])
 
     return by_list(value, scores, target)
 
@@ -117,7 +142,13 @@ def neural_ndcg(
     return by_list(value, scores, target)
 
 
+def list_rmse(scores: Array, target: Array) -> tuple[Array, Array]:
+    values = [math.sqrt(sum((s - t) ** 2) / len(s)) for s, t in zip(scores, target, strict=True)]
+    return np.array(values), np.ones(len(values))
+
+
 REFERENCES = {
+    "list_rmse": list_rmse,
     "rank_net": rank_net,
     "lambda_rank": lambda_rank,
     "list_net": list_net,

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tests.references.classification.focal import log_probabilities
+from tests.references.soft import expected
 
 
 def places(logits, target):
@@ -29,6 +30,7 @@ def sequence_nll(logits, target, label_smoothing=0.0, length_power=0.0, mask=Non
     return values / np.maximum(counts, 1) ** length_power, counts > 0
 
 
+@expected
 def z_regularized(logits, target, coefficient=1e-4, label_smoothing=0.0):
     rows, values = np.moveaxis(logits, 1, -1), np.zeros(target.shape)
     for place, log_p, label in places(logits, target):
@@ -37,6 +39,7 @@ def z_regularized(logits, target, coefficient=1e-4, label_smoothing=0.0):
     return values
 
 
+@expected
 def entropy_regularized(logits, target, entropy_weight=0.1, label_smoothing=0.0):
     values = np.zeros(target.shape)
     for place, log_p, label in places(logits, target):

@@ -16,7 +16,7 @@ from perdita.compare.spec import Training
 from perdita.compare.train.engine import Fold, train_together
 from perdita.compare.train.memory import peak_bytes
 from perdita.kernels import cut_cross_entropy
-from perdita.kernels.tiled_cross_entropy import CutGradients, Tiles, cut_gradients, tile_sums
+from perdita.kernels.tiles.host import CutGradients, Tiles, cut_gradients, tile_sums
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

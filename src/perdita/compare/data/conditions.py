@@ -74,7 +74,7 @@ def apply_condition(
     Args:
         condition: kind and amount.
         target: of the part, (n,) classes, or numbers (n,) or (n, k).
-        task: multiclass, binary or regression.
+        task: multiclass, binary, embedding (where a part has classes of its own) or regression.
         classes: how many; 0 for a regression.
         seed: fixes what is drawn; a larger amount of noise changes the rows that a smaller one does, and more.
         part: training or validation.
@@ -91,6 +91,8 @@ def apply_condition(
     if condition.kind == "clean" or (part == "validation" and condition.kind in ("imbalance", "few")):
         return everything, target
     if condition.kind == "few":
+        if task == "embedding" and condition.amount < 2:
+            raise InputError("few must be at least 2 for the task embedding: a pair needs two examples of a class")
         index = _few(int(condition.amount), target, classes, generator)
         return index, target[index]
     if condition.kind == "imbalance":

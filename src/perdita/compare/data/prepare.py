@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,13 +72,14 @@ def prepare(
     Raises:
         InputError: every feature is constant in the training part, or the condition cannot be met.
     """
-    classes = len(table.class_names)
-    index, train_target = apply_condition(condition, table.target[train], task=table.task, classes=classes, seed=seed)
+    given, classes = _targets(table, train)
+    index, train_target = apply_condition(condition, given, task=table.task, classes=classes, seed=seed)
+    given, classes = _targets(table, validation)
     seen, validation_target = apply_condition(
-        condition, table.target[validation], task=table.task, classes=classes, seed=seed, part="validation"
+        condition, given, task=table.task, classes=classes, seed=seed, part="validation"
     )
     rows = {"train": train[index], "validation": validation[seen], "test": test}
-    targets = {"train": train_target, "validation": validation_target, "test": table.target[test]}
+    targets = {"train": train_target, "validation": validation_target, "test": _targets(table, test)[0]}
     mean = scale = None
     if table.task == "regression":
         mean, deviation = train_target.mean(axis=0), train_target.std(axis=0)
@@ -94,6 +95,32 @@ def prepare(
         features["train"], coded["train"], features["validation"], coded["validation"], features["test"], coded["test"],
         targets["validation"], targets["test"], mean, scale,
     )  # fmt: skip
+
+
+def of_one_width(parts: Sequence[Prepared]) -> list[Prepared]:
+    """The same with as many features in all, for models that train as one stack: zeros after the last feature.
+
+    A column that is constant in the training part of one seed is left out there, but not at another seed.
+    """
+    if len({part.train.shape[1:] for part in parts}) == 1 or any(part.train.ndim != 2 for part in parts):
+        return list(parts)
+    widest = max(part.train.shape[1] for part in parts)
+
+    def filled(features: Tensor) -> Tensor:
+        return torch.nn.functional.pad(features, (0, widest - features.shape[1]))
+
+    return [
+        replace(part, train=filled(part.train), validation=filled(part.validation), test=filled(part.test))
+        for part in parts
+    ]
+
+
+def _targets(table: Table, rows: np.ndarray) -> tuple[np.ndarray, int]:
+    """The targets of a part, and its number of classes (0 for a regression); an embedding's part numbers its own."""
+    if table.task == "embedding":
+        own, numbered = np.unique(table.target[rows], return_inverse=True)
+        return numbered, len(own)
+    return table.target[rows], len(table.class_names)
 
 
 def _coded(target: np.ndarray, mean: np.ndarray | None, scale: np.ndarray | None) -> Tensor:

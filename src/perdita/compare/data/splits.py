@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perdita.compare.data.unseen_classes import check_classes, classes_of_parts
 from perdita.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def check_folds(table: Table, folds: int) -> None:
             else f"a split needs at least {FEWEST_ROWS}"
         )
         raise InputError(f"{table.name} has {table.rows} rows, but {wanted}")
-    if folds and table.class_names:
+    if table.task == "embedding":
+        check_classes(table, folds)
+    elif folds and table.class_names:
         counts = np.bincount(table.target)
         if counts.min() < folds:
             raise InputError(
@@ -48,6 +51,8 @@ def splits(
     table: Table, *, fold: int = 0, folds: int = 0, seed: int = 0, fixed_test: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row numbers of the training, validation and test part, each in ascending order; stratified by class.
+
+    In the task embedding each part has classes of its own, as `perdita.compare.data.unseen_classes` says.
 
     Args:
         table: the data.
@@ -66,6 +71,10 @@ def splits(
     check_folds(table, folds)
     if not 0 <= fold < max(folds, 1):
         raise InputError(f"fold must be from 0 to {max(folds, 1) - 1}, not {fold}")
+    if table.task == "embedding":
+        parts_of = classes_of_parts(table, fold=fold, folds=folds, seed=seed, fixed_test=fixed_test)
+        train, validation, test = (np.flatnonzero(np.isin(table.target, classes)) for classes in parts_of)
+        return train, validation, test
     strata = table.target if table.class_names else np.zeros(table.rows, dtype=np.int64)
     tested_by = 0 if fixed_test else seed
     if folds:

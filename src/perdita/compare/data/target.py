@@ -36,7 +36,7 @@ def read_target(values: Any, name: str, task: str | None = None) -> Target:
     Args:
         values: a Polars series or NumPy array (n,), or numbers (n, k) for a regression of k targets.
         name: of the target, for the messages.
-        task: multiclass, binary or regression instead of the inferred one.
+        task: multiclass, binary or regression instead of the inferred one; or ordinal or embedding, never inferred.
 
     Raises:
         InputError: unknown task; missing or infinite values; one class only; text in a regression; no classes at all.

@@ -131,7 +131,9 @@ def loss_shapes(
                 name, style, x, series, {"loss": index}, ("loss" if not number else "slope") + " %{y:.4~g} at %{x:.2f}"
             )
             data.append(line | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"})
-    along = "prediction minus target" if task == "regression" else "logit of the true class"
+    along = {"regression": "prediction minus target", "embedding": "cosine of two items of a class"}.get(
+        task, "logit of the true class"
+    )
     layout = layout_of(along, "loss")
     layout["xaxis"]["domain"] = [0, 0.455]
     layout["xaxis2"] = {**layout["xaxis"], "domain": [0.545, 1], "anchor": "y2"}

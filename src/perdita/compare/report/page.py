@@ -9,11 +9,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from perdita.compare.report import shapes, tables
+from perdita.compare.report.balance import conflict_table, term_balance
 from perdita.compare.report.figures import Figure, critical_difference, ranking
 from perdita.compare.report.lines import learning_curves, loss_shapes, reliability, styles
 from perdita.compare.report.prose import how_to_read, reproduce
 from perdita.compare.report.weights import term_weights
 from perdita.compare.report.writing import breakable, count, escape, probability, script_json
+from perdita.compare.verdict.embedding_metrics import FOLLOWED
 from perdita.core.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def render(comparison: Comparison) -> str:
         "ranks": [critical_difference(standing) for standing in comparison.standings],
         "curves": [learning_curves(comparison, name, look) for name in conditions],
         "weights": [term_weights(comparison, name, look) for name in conditions],
+        "balance": [term_balance(comparison, name, look) for name in conditions],
         "reliability": [reliability(comparison, name, look) for name in conditions],
         "shapes": [shape] * len(conditions),
     }
@@ -58,6 +61,7 @@ def render(comparison: Comparison) -> str:
         ("ranks", "Mean ranks", _ranks(comparison) if shown["ranks"] else ""),
         ("curves", "Learning curves", _curves(comparison, chips) if shown["curves"] else ""),
         ("weights", "Weights of terms", _weights(chips) if shown["weights"] else ""),
+        ("balance", "Balance of terms", _balance(comparison, order, chips) if shown["balance"] else ""),
         ("reliability", "Reliability", _reliability(chips) if shown["reliability"] else ""),
         ("shapes", "Loss shapes", _shapes(comparison, curves, chips) if shown["shapes"] else ""),
         ("reading", "How to read this", how_to_read(comparison)),
@@ -119,7 +123,8 @@ def _facts_line(comparison: Comparison) -> str:
     if len(comparison.standings) > 1:
         parts.append(count(len(comparison.standings), "condition"))
     better = "higher" if comparison.primary.higher_is_better else "lower"
-    parts.append(f"judged by {escape(comparison.primary.title)} on held-out data, {better} is better")
+    held_out = "classes never trained on" if comparison.task == "embedding" else "held-out data"
+    parts.append(f"judged by {escape(comparison.primary.title)} on {held_out}, {better} is better")
     parts.append(f"baseline <b>{escape(comparison.baseline)}</b>")
     return " · ".join(parts)
 
@@ -186,7 +191,10 @@ def _friedman(standing: Standing) -> str:
 
 
 def _curves(comparison: Comparison, chips: str) -> str:
-    return f"""<p>{escape(comparison.primary.title)} on the validation part after each epoch: the median of the runs,
+    part = (
+        f"at most {FOLLOWED} rows of the validation part" if comparison.task == "embedding" else "the validation part"
+    )
+    return f"""<p>{escape(comparison.primary.title)} on {part} after each epoch: the median of the runs,
 and a band that holds their middle half. Grey: the losses that are not chosen.</p>
 <p class="key mouse">The first, steep epochs may run out of the figure: a double click shows all, dragging zooms in.</p>
 {_plot("curves", "Learning curves: the primary metric on the validation part after each epoch", chips)}"""
@@ -198,6 +206,19 @@ they were given, learned weights as they were found. A small weight may belong t
 {_plot("weights", "Weight of each term of the compounds, in each epoch", chips)}"""
 
 
+def _balance(comparison: Comparison, order: Sequence[str], chips: str) -> str:
+    pairs = "".join(
+        _panel(index, standing, conflict_table(comparison, standing.condition, order), len(comparison.standings) > 1)
+        for index, standing in enumerate(comparison.standings)
+    )
+    return f"""<p>How large each term of a compound is, how hard it pulls, and whether two terms pull the same way: the
+losses before any weight, the length of their gradients at the model’s outputs, and the cosine between these, at the
+first batch of each epoch, mean of the runs. Two terms are in conflict where the cosine is below 0: there, what helps
+the one harms the other.</p>
+<p class="key">Dashes tell a compound’s terms apart; in the third panel its pairs of terms, in the table’s order.</p>
+{_plot("balance", "Loss, gradient length and cosine of the terms of the compounds, in each epoch", chips)}{pairs}"""
+
+
 def _reliability(chips: str) -> str:
     return f"""<p>A model that is 80&nbsp;% sure should be right in 80&nbsp;% of the cases: on the dotted line. Below it
 the model is too sure of itself, above it too modest. Large points hold many predictions.</p>
@@ -207,6 +228,8 @@ the model is too sure of itself, above it too modest. Large points hold many pre
 def _shapes(comparison: Comparison, curves: Mapping[str, shapes.LossCurve], chips: str) -> str:
     if comparison.task == "regression":
         moving = "for an error of a given size"
+    elif comparison.task == "embedding":
+        moving = "for two items of a class with a given cosine, beside an item of another class at right angles to both"
     else:
         moving = "as the logit of the true class grows while all others stay at 0"
     text = f"What each loss charges {moving}, and how hard it pulls there: its derivative."

@@ -16,6 +16,13 @@ PARTS = {
     "seeds": "Seeds", "folds": "Splits", "learning_rates": "Learning rates",
 }  # fmt: skip
 
+UNSEEN = """<dt>Classes never seen</dt>
+<dd>Each part has classes of its own, and every item of the test part searches among the part’s other items by cosine.
+Recall@1 is how often the nearest one is of its class. R-precision looks at as many of the nearest as its class has, and
+MAP@R at their order too. NMI compares clusters with the classes. TAR at 1&nbsp;% FAR is the share of the pairs of one
+class that are closer than all but 1&nbsp;% of the pairs of two classes.</dd>
+"""
+
 
 def how_to_read(comparison: Comparison) -> str:
     """The statistics in plain words."""
@@ -23,7 +30,7 @@ def how_to_read(comparison: Comparison) -> str:
     test = " or ".join(escape(name) for name in tests)
     paired = f" The test is: {test}." if test else ""
     return f"""<dl class="reading">
-<dt>The comparison is paired</dt>
+{UNSEEN if comparison.task == "embedding" else ""}<dt>The comparison is paired</dt>
 <dd>Every loss met the same splits of the data, started from the same weights and saw the same batches, run by run. So
 two losses are compared within each run, where luck is shared, and not across runs.</dd>
 <dt>Interval</dt>
@@ -61,7 +68,7 @@ def reproduce(comparison: Comparison) -> str:
     if notes := facts.get("notes"):
         items = notes if isinstance(notes, list | tuple) else [notes]
         parts.append(f"<h3>Notes</h3><ul>{''.join(f'<li>{escape(note)}</li>' for note in items)}</ul>")
-    shown = {**facts, "folds": _splits(facts.get("folds"))}
+    shown = {**facts, "folds": _splits(facts.get("folds"), comparison.task == "embedding")}
     cards = [
         f"<div><h3>{name}</h3>{_value(shown[key])}</div>" for key, name in PARTS.items() if _filled(shown.get(key))
     ]
@@ -82,10 +89,12 @@ def reproduce(comparison: Comparison) -> str:
     return "".join(parts)
 
 
-def _splits(folds: Any) -> Any:
+def _splits(folds: Any, of_classes: bool) -> Any:
     if not isinstance(folds, int):
         return folds
-    return f"{folds}-fold cross-validation" if folds else "a hold-out part, drawn anew by each seed"
+    drawn = "hold-out classes" if of_classes else "a hold-out part"
+    over = " over the classes" if of_classes else ""
+    return f"{folds}-fold cross-validation{over}" if folds else f"{drawn}, drawn anew by each seed"
 
 
 def _filled(value: Any) -> bool:

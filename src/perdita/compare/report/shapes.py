@@ -23,21 +23,23 @@ class LossCurve:
 
 
 def axis(task: str) -> Float[Tensor, "n"]:
-    """True-class logits for a classification, residuals for a regression."""
+    """True-class logits for a classification, residuals for a regression, cosines for embeddings."""
     import torch
 
-    reach = 4.0 if task == "regression" else 6.0
+    reach = {"regression": 4.0, "embedding": 0.99}.get(task, 6.0)
     return torch.linspace(-reach, reach, POINTS, dtype=torch.float64)
 
 
 def trace(config: Any, task: str, classes: int) -> LossCurve:
     """Value and slope of a loss along `axis`.
 
-    A classification has the true class at the axis and every other logit at 0; a regression has its target at 0.
+    A classification has the true class at the axis and every other logit at 0; a regression has its target at 0; of
+    three embeddings two are of one class, with the axis as their cosine, and the third, of another class, is orthogonal
+    to both.
 
     Args:
         config: what `perdita.build` takes.
-        task: multiclass, binary or regression.
+        task: multiclass, binary, ordinal, regression or embedding.
         classes: how many logits a multiclass loss gets.
 
     Returns:
@@ -50,6 +52,8 @@ def trace(config: Any, task: str, classes: int) -> LossCurve:
     if isinstance(config, Mapping) and "terms" in config:
         return LossCurve(reason="its terms have weights of their own; each is drawn where it is compared by itself")
     try:
+        if task == "embedding":
+            return _trace_pair(perdita.build(config).double())
         criterion = perdita.build(_unreduced(config)).double()
         if not all(card.rowwise for card in _cards(criterion)):
             return LossCurve(reason="it compares examples with each other")
@@ -66,6 +70,26 @@ def trace(config: Any, task: str, classes: int) -> LossCurve:
         return LossCurve(reason=reason)
     except Exception as error:  # a user's loss may raise anything; a picture is no reason to lose a finished comparison
         return LossCurve(reason=str(error).split("\n", 1)[0] or type(error).__name__)
+
+
+def _trace_pair(criterion: Any) -> LossCurve:
+    import torch
+    from torch.func import grad_and_value, vmap
+
+    if list(criterion.parameters()):
+        return LossCurve(reason="it holds embeddings to class vectors that it learns")
+    label = torch.tensor([0, 0, 1])
+
+    def value(cosine: Tensor) -> Tensor:
+        zero = torch.zeros_like(cosine)
+        second = torch.stack([cosine, (1 - cosine.square()).sqrt(), zero])
+        first, other = torch.eye(3, dtype=cosine.dtype)[[0, 2]]
+        return criterion(torch.stack([first, second, other]), label)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        slope, found = vmap(grad_and_value(value), randomness="same")(axis("embedding"))
+    return LossCurve(found.tolist(), slope.tolist())
 
 
 def _calls(task: str, classes: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

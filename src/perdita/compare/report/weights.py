@@ -30,4 +30,4 @@ def term_weights(comparison: Comparison, condition: str, losses: Mapping[str, di
         return None
     layout = layout_of("epoch", "weight of the term")
     layout |= {"showlegend": True, "legend": {"orientation": "h", "y": -0.22}}
-    return {"data": data, "layout": layout, "narrow": {}, "height": {"wide": 420, "narrow": 380}}
+    return {"data": data, "layout": layout, "narrow": {"legend.y": -0.35}, "height": {"wide": 420, "narrow": 460}}

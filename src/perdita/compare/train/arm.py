@@ -5,49 +5,124 @@ from __future__ import annotations
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from perdita.compound import BalanceRecorder, gramian
+from perdita.core.errors import InputError
+
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from perdita.compound import Scored
+
 
 class CompoundLoss:
-    """A compound over the seeds of its arm: a copy for each, since its weights move by the losses of its own seed."""
+    """A compound over the seeds of its arm: a copy for each, since its weights move by the losses of its own seed.
 
-    def __init__(self, linked: nn.Module, seeds: int) -> None:
-        self.copies = [deepcopy(linked) for _ in range(seeds)]
+    The outputs are where all terms meet: there their gradients are balanced and compared. A seed whose loss or
+    gradients are no numbers any more is left as it is, with the reason; the others go on.
+    """
+
+    def __init__(self, linked: nn.Module, seeds: Sequence[int], steps_per_epoch: int) -> None:
+        self.copies = [_copy(linked, seed) for seed in seeds]
         self.parameters = [parameter for copy in self.copies for parameter in copy.parameters()]
-        self.scored: list[Any] = []
+        compound = linked.criterion
+        self.balances = compound.balancer is not None
+        self.reads_gradients = compound.weighting.reads_gradients
+        self.recorders = [BalanceRecorder(list(compound.terms), every=steps_per_epoch) for _ in seeds]
+        self.failures = [""] * len(seeds)
+        self.ends: list[Tensor] = []  # of the models: each seed's outputs, with the graph that leads to them
+        self.outputs: list[Tensor] = []  # as the compound saw them: cut off, where it balances
+        self.scored: list[Scored | None] = []
+        self.grams: list[Tensor | None] = [None] * len(seeds)
         self.course: dict[str, list[list[float]]] = defaultdict(list)  # a term's weights, step by step: (steps, seeds)
 
     def __call__(self, outputs: Float[Tensor, "seeds b k"], target: Tensor) -> Float[Tensor, "seeds"]:
         """The total of each seed."""
-        given = [copy.link(*pair) for copy, pair in zip(self.copies, zip(outputs, target, strict=True), strict=True)]
-        self.scored = [copy.criterion.score(*pair) for copy, pair in zip(self.copies, given, strict=True)]
-        return torch.stack([scored.total for scored in self.scored])
+        pairs = [copy.link(*pair) for copy, pair in zip(self.copies, zip(outputs, target, strict=True), strict=True)]
+        self.outputs = [pair[0].detach().requires_grad_() if self.balances else pair[0] for pair in pairs]
+        self.scored = [
+            self._score(seed, own, wanted)
+            for seed, (own, (_, wanted)) in enumerate(zip(self.outputs, pairs, strict=True))
+        ]
+        self.ends = [pair[0] for pair in pairs]
+        lost = [own.sum() * math.nan for own in self.outputs]
+        totals = [one if scored is None else scored.total for one, scored in zip(lost, self.scored, strict=True)]
+        return torch.stack(totals)
+
+    def backward(self, totals: Float[Tensor, "seeds"]) -> None:
+        """Add gradients to the parameters, after a look at those of each term where the step is recorded."""
+        for seed, (copy, scored, outputs) in enumerate(zip(self.copies, self.scored, self.outputs, strict=True)):
+            due = self.reads_gradients or self.recorders[seed].due(copy.criterion.position)
+            self.grams[seed] = gramian(scored.losses, outputs) if due and scored is not None else None
+        if not self.balances:
+            totals.sum().backward()
+            return
+        for seed, scored in enumerate(self.scored):
+            self._balance(seed, scored)
+        torch.autograd.backward(self.ends, [outputs.grad for outputs in self.outputs])
 
     def step(self) -> None:
         """Move every copy on by the optimiser step that was made."""
-        records = [copy.criterion.step(scored) for copy, scored in zip(self.copies, self.scored, strict=True)]
-        for name in records[0].weights:
-            self.course[name].append([record.weights[name].item() for record in records])
+        weights = []
+        for seed, (copy, scored, gram) in enumerate(zip(self.copies, self.scored, self.grams, strict=True)):
+            record = None if scored is None else copy.criterion.step(scored, gram=gram)
+            if record is not None:
+                self.recorders[seed](record, gram)
+            weights.append({} if record is None else {name: weight.item() for name, weight in record.weights.items()})
+        for name in dict.fromkeys(name for own in weights for name in own) or list(self.course):
+            self.course[name].append([own.get(name, math.nan) for own in weights])
 
     def weights(self, epochs: int) -> dict[str, Float[Tensor, "seeds epochs"]]:
         """The mean weight of each term in each epoch."""
         found = {name: torch.tensor(steps) for name, steps in self.course.items()}
         return {name: steps.unflatten(0, (epochs, -1)).mean(1).T for name, steps in found.items()}
 
+    def _score(self, seed: int, outputs: Tensor, target: Tensor) -> Scored | None:
+        """A seed's score; None once it has failed. An error in the very first step is one of the configuration."""
+        if self.failures[seed]:
+            return None
+        try:
+            return self.copies[seed].criterion.score(outputs, target)  # type: ignore[no-any-return]
+        except InputError as error:
+            if not self.course:
+                raise
+            self.failures[seed] = str(error)
+            return None
 
-def arm_loss(linked: nn.Module, seeds: int) -> StackedLoss | CompoundLoss:
+    def _balance(self, seed: int, scored: Scored | None) -> None:
+        outputs = self.outputs[seed]
+        outputs.grad = torch.zeros_like(outputs)
+        try:
+            if scored is not None:
+                self.copies[seed].criterion.backward(scored, shared=[outputs])
+        except InputError as error:
+            self.failures[seed] = str(error)
+        if self.failures[seed]:
+            outputs.grad.fill_(math.nan)
+
+
+def _copy(linked: nn.Module, seed: int) -> nn.Module:
+    """A seed's own copy of a compound: what it draws is that seed's too."""
+    copy = deepcopy(linked)
+    for module in copy.modules():
+        generator = getattr(module, "generator", None)
+        if isinstance(generator, torch.Generator):
+            generator.manual_seed(generator.initial_seed() + seed + 1)  # the first draw was made with the seed itself
+    return copy
+
+
+def arm_loss(linked: nn.Module, seeds: Sequence[int], steps_per_epoch: int) -> StackedLoss | CompoundLoss:
     """A criterion over the seeds of its arm."""
-    moves = hasattr(getattr(linked, "criterion", None), "score")
-    return CompoundLoss(linked, seeds) if moves else StackedLoss(linked, seeds)
+    if hasattr(getattr(linked, "criterion", None), "score"):
+        return CompoundLoss(linked, seeds, steps_per_epoch)
+    return StackedLoss(linked, len(seeds))
 
 
 class StackedLoss:
@@ -68,6 +143,10 @@ class StackedLoss:
         if self.path is None:
             self.path = self._choose(outputs.detach().requires_grad_(), target)
         return self.path(outputs, target)
+
+    def backward(self, totals: Float[Tensor, "seeds"]) -> None:
+        """Add gradients to the parameters."""
+        totals.sum().backward()
 
     def _choose(self, outputs: Tensor, target: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         """The fastest path that agrees with the plain one on the first batch."""

@@ -11,14 +11,14 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from perdita.compare.train.arm import CompoundLoss, arm_loss
-from perdita.compare.train.models import is_dense, stacked_dense
+from perdita.compare.train.dense import DenseArm, Workspace, is_dense
 from perdita.compare.train.optimizer import ScheduledOptimizer
 from perdita.core.errors import InputError
 
@@ -37,6 +37,7 @@ class Fold:
     features: Float[Tensor, "n *f"]
     target: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
+    order: Callable[[int, torch.Generator], Tensor] | None = None  # of n rows in an epoch; None: a permutation
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Trained:
     seconds: dict[str, float]  # wall time of each arm at one seed: its own loss, and its share of the model
     states: dict[str, Tensor]  # trained parameters and buffers, each (arms, seeds, …)
     weights: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # compound's arm → term → (seeds, epochs)
+    balance: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # compound's arm → report of each seed
+    failures: dict[str, list[str]] = field(default_factory=dict)  # compound's arm → why each seed failed, or ""
 
 
 def train_together(
@@ -106,38 +109,40 @@ def _train(
     after_epoch: Callable[[int, Callable[[str], Tensor]], None] | None,
 ) -> Trained:
     base, arms = _initial(make_model, seeds, len(criteria), stacked)
-    forward = _forward(base, stacked)
-    losses = [arm_loss(criterion, len(seeds)) for criterion in criteria.values()]
-    compounds = {name: loss for name, loss in zip(criteria, losses, strict=True) if isinstance(loss, CompoundLoss)}
     features = torch.stack([fold.features for fold in folds])  # (seeds, n, *f)
     target = torch.stack([fold.target for fold in folds])
     order = [torch.Generator().manual_seed(seed) for seed in seeds]
     n, rows = features.shape[1], torch.arange(len(seeds)).unsqueeze(1)
     batch = n if training.batch_size is None else min(training.batch_size, n)
-    learnt = [list(arm.parameters.values()) for arm in arms], [loss.parameters for loss in losses]
-    steps = math.ceil(n / batch) * training.epochs
-    optimizer = ScheduledOptimizer(training, learnt[0], learning_rates, steps, losses=learnt[1])
+    each = math.ceil(n / batch)  # steps of an epoch
+    losses = [arm_loss(criterion, seeds, each) for criterion in criteria.values()]
+    compounds = {name: loss for name, loss in zip(criteria, losses, strict=True) if isinstance(loss, CompoundLoss)}
+    learnt = [arm.learnt for arm in arms], [loss.parameters for loss in losses]
+    optimizer = ScheduledOptimizer(training, learnt[0], learning_rates, each * training.epochs, losses=learnt[1])
     curve = torch.zeros(len(arms), len(seeds), training.epochs)
     spent, started = [0.0] * len(arms), time.perf_counter()
 
     def predict(part: str) -> Tensor:
         given = torch.stack([fold.parts[part] for fold in folds])
-        return torch.stack([_predict(forward, arm, given) for arm in arms])
+        return torch.stack([_predict(arm, given) for arm in arms])
 
     for epoch in range(training.epochs):
         base.train()
-        shuffled = torch.stack([torch.randperm(n, generator=generator) for generator in order])
+        shuffled = torch.stack([_order(fold, n, generator) for fold, generator in zip(folds, order, strict=True)])
         for start in range(0, n, batch):
             chosen = shuffled[:, start : start + batch]
             given, wanted = features[rows, chosen], target[rows, chosen]
             optimizer.zero_grad()
             for index, (arm, loss) in enumerate(zip(arms, losses, strict=True)):
                 begun = time.perf_counter()
-                values = loss(forward(arm, given), wanted)
-                values.sum().backward()
+                outputs = arm.outputs(given)
+                values = loss(outputs, wanted)
+                loss.backward(values)
+                arm.backward(outputs)
+                optimizer.step_arm(index)
                 curve[index, :, epoch] += values.detach() * (chosen.shape[1] / n)
                 spent[index] += time.perf_counter() - begun
-            optimizer.step()
+            optimizer.advance()
             for compound in compounds.values():
                 compound.step()
         if after_epoch is not None:
@@ -152,59 +157,76 @@ def _train(
     if not stacked:
         states = {name: tensor.unsqueeze(1) for name, tensor in states.items()}
     weights = {name: compound.weights(training.epochs) for name, compound in compounds.items()}
-    return Trained(outputs, curve, seconds, states, weights)
+    balance = {name: [recorder.report() for recorder in compound.recorders] for name, compound in compounds.items()}
+    failures = {name: compound.failures for name, compound in compounds.items()}
+    return Trained(outputs, curve, seconds, states, weights, balance, failures)
 
 
-@dataclass(frozen=True)
+def _order(fold: Fold, rows: int, generator: torch.Generator) -> Tensor:
+    return torch.randperm(rows, generator=generator) if fold.order is None else fold.order(rows, generator)
+
+
 class _Models:
-    """An arm's models: parameters and buffers, (seeds, …) each, or those of the one model."""
+    """An arm's models, (seeds, …) parameters and buffers each, or the one model; autograd finds the gradients."""
 
-    parameters: dict[str, Tensor]
-    buffers: dict[str, Tensor]
+    def __init__(
+        self, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], forward: Callable[..., Tensor]
+    ) -> None:
+        self.parameters, self.buffers, self.forward = parameters, buffers, forward
+        self.learnt = list(parameters.values())
+
+    def outputs(self, features: Tensor) -> Tensor:
+        """Outputs (seeds, b, k) on the models' own rows (seeds, b, *f)."""
+        return self.forward(self.parameters, self.buffers, features)
+
+    predict = outputs
+
+    def backward(self, outputs: Tensor) -> None:
+        """Nothing: the loss's backward pass has gone through the models."""
 
 
 def _initial(
     make_model: Callable[[], nn.Module], seeds: Sequence[int], arms: int, stacked: bool
-) -> tuple[nn.Module, list[_Models]]:
+) -> tuple[nn.Module, list[_Models] | list[DenseArm]]:
     models = []
     for seed in seeds:
         torch.manual_seed(seed)
         models.append(make_model())
     torch.manual_seed(seeds[0])  # of what the models draw while they train (dropout)
+    base = models[0]
     if not stacked:
-        return models[0], [_Models(dict(models[0].named_parameters()), dict(models[0].named_buffers()))]
+        own = dict(base.named_parameters()), dict(base.named_buffers())
+        return base, [_Models(*own, lambda parameters, buffers, features: base(features[0]).unsqueeze(0))]
     parameters, buffers = stack_module_state(models)
-
-    def fresh(state: Mapping[str, Tensor], learnt: bool) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone().requires_grad_(learnt) for name, tensor in state.items()}
-
-    return models[0], [_Models(fresh(parameters, True), fresh(buffers, False)) for _ in range(arms)]
-
-
-def _forward(base: nn.Module, stacked: bool) -> Callable[[_Models, Tensor], Tensor]:
-    """Outputs (seeds, b, k) of an arm's models on their own rows (seeds, b, *f)."""
-    if not stacked:
-        return lambda arm, features: base(features[0]).unsqueeze(0)
     if is_dense(base):
-        return lambda arm, features: stacked_dense(base, arm.parameters, features)
+        workspace = Workspace(base, len(seeds), sum(parameter.numel() for parameter in parameters.values()))
+        held = {name: parameter.detach() for name, parameter in parameters.items()}
+        return base, [DenseArm(held, workspace) for _ in range(arms)]
 
     def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], features: Tensor) -> Tensor:
         return functional_call(base, {**parameters, **buffers}, (features,))
 
+    def fresh(state: Mapping[str, Tensor], learnt: bool) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone().requires_grad_(learnt) for name, tensor in state.items()}
+
     over_seeds = vmap(one, randomness="different")
-    return lambda arm, features: over_seeds(arm.parameters, arm.buffers, features)
+    return base, [_Models(fresh(parameters, True), fresh(buffers, False), over_seeds) for _ in range(arms)]
 
 
 @torch.no_grad()
-def _predict(forward: Callable[[_Models, Tensor], Tensor], arm: _Models, features: Tensor) -> Tensor:
+def _predict(arm: _Models | DenseArm, features: Tensor) -> Tensor:
     widest = max((parameter.shape[-2] for parameter in arm.parameters.values() if parameter.ndim > 1), default=1)
     rows = max(1, CHUNK // max(1, widest * len(features)))
-    return torch.cat([forward(arm, chunk) for chunk in features.split(rows, dim=1)], dim=1)
+    return torch.cat([arm.predict(chunk) for chunk in features.split(rows, dim=1)], dim=1)
 
 
 def _join(arms: list[str], single: list[list[Trained]]) -> Trained:
     def grid(pick: Callable[[Trained], Tensor]) -> Tensor:
         return torch.cat([torch.cat([pick(trained) for trained in row], dim=1) for row in single])
+
+    def in_turn(pick: Callable[[Trained], dict[str, list[Any]]]) -> dict[str, list[Any]]:
+        rows = {arm: [pick(trained).get(arm) for trained in row] for arm, row in zip(arms, single, strict=True)}
+        return {arm: [one for own in row for one in own] for arm, row in rows.items() if row[0] is not None}
 
     first = single[0][0]
     return Trained(
@@ -217,4 +239,6 @@ def _join(arms: list[str], single: list[list[Trained]]) -> Trained:
             for arm, row in zip(arms, single, strict=True)
             if arm in row[0].weights
         },
+        in_turn(lambda t: t.balance),
+        in_turn(lambda t: t.failures),
     )

@@ -28,12 +28,6 @@ def mlp(shape: tuple[int, ...], outputs: int, hidden: tuple[int, ...] = (128,)) 
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
 
-def is_dense(model: nn.Module) -> bool:
-    """Whether a model is what `mlp` makes: a chain of fully connected layers."""
-    kinds = [type(layer) for layer in model] if isinstance(model, nn.Sequential) else []
-    return kinds[:2] == [nn.Flatten, nn.Linear] and set(kinds) <= {nn.Flatten, nn.Linear, nn.ReLU}
-
-
 def stacked_dense(
     model: nn.Module, parameters: dict[str, Tensor], features: Float[Tensor, "s n *f"]
 ) -> Float[Tensor, "s n k"]:

@@ -1,7 +1,7 @@
 """One optimiser for all models, a group of parameters for each arm.
 
-The functional forms of torch's optimisers do the work: their classes load the compiler at the first step, which would
-be a good part of a short comparison.
+The kernels behind torch's optimisers do the work: the classes load the compiler at the first step, and their functions
+sort the parameters by device and type at every step, which would be a good part of a short comparison.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 from perdita.core.errors import InputError
@@ -56,12 +55,22 @@ class ScheduledOptimizer:
             for parameter in group.parameters:
                 parameter.grad = None
 
-    @torch.no_grad()
     def step(self) -> None:
-        for arm, loss, rate in zip(self.arms, self.losses, self.rates[self.done], strict=True):
-            arm.step(self.training, rate)
-            if loss.parameters:
-                loss.step(self.training, rate)
+        """Move every arm."""
+        for index in range(len(self.arms)):
+            self.step_arm(index)
+        self.advance()
+
+    @torch.no_grad()
+    def step_arm(self, index: int) -> None:
+        """Move one arm, at the current learning rate."""
+        rate = self.rates[self.done][index]
+        self.arms[index].step(self.training, rate)
+        if self.losses[index].parameters:
+            self.losses[index].step(self.training, rate)
+
+    def advance(self) -> None:
+        """Go on to the schedule's next learning rate."""
         self.done += 1
 
 
@@ -78,6 +87,8 @@ class _Group:
 
     def step(self, training: Training, rate: float) -> None:
         held = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        if not held:
+            return
         parameters = [self.parameters[i] for i in held]
         gradients = [parameter.grad for parameter in parameters]
         if training.optimizer == "sgd":
@@ -89,9 +100,11 @@ class _Group:
             for i, momentum in zip(held, momenta, strict=True):
                 self.momenta[i] = momentum
             return
-        state = ([values[i] for i in held] for values in (self.first, self.second))
-        adam(
-            parameters, gradients, *state, [], [self.steps[i] for i in held], fused=True,
-            decoupled_weight_decay=training.optimizer == "adamw", amsgrad=False, beta1=BETAS[0], beta2=BETAS[1],
-            lr=rate, weight_decay=self.decay, eps=EPSILON, maximize=False,
+        first, second, steps = ([values[i] for i in held] for values in (self.first, self.second, self.steps))
+        for step in steps:
+            step += 1
+        move = torch._fused_adamw_ if training.optimizer == "adamw" else torch._fused_adam_
+        move(
+            parameters, gradients, first, second, [], steps, lr=rate, beta1=BETAS[0], beta2=BETAS[1],
+            weight_decay=self.decay, eps=EPSILON, amsgrad=False, maximize=False,
         )  # fmt: skip

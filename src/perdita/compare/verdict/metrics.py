@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from perdita.compare.spec import Condition, Metric
+from perdita.compare.verdict import embedding_metrics
 from perdita.compare.verdict.class_metrics import OF_CLASSES, guess_of
 from perdita.core.errors import InputError, nearest
 
@@ -44,12 +45,14 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     "binary": _CLASSES,
     "ordinal": _LEVELS,
     "regression": _NUMBERS,
+    "embedding": embedding_metrics.OF_EMBEDDINGS,
 }
 """The metrics of each task; the first is primary.
 
 Accuracy, because no loss trains it: log-loss and the Brier score are themselves losses, and would favour the arm that
 trains them. For numbers no measure is neutral: RMSE rewards the conditional mean, as the squared error does, MAE the
-median, as the absolute error does; RMSE is the habit of the field. Whoever cares for another names it before the run.
+median, as the absolute error does; RMSE is the habit of the field. MAP@R of embeddings, because Recall@1 looks at one
+neighbour only and is near 1 for most losses on easy data. Whoever cares for another names it before the run.
 """
 
 
@@ -73,8 +76,9 @@ def evaluate(task: str, outputs: Any, target: Any) -> dict[str, float]:
     """Every metric of the task.
 
     Args:
-        task: multiclass, binary, ordinal or regression.
-        outputs: (n, c) logits, (n,) or (n, 1) logits of the second class, or (n, k) numbers in the target's units.
+        task: multiclass, binary, ordinal, regression or embedding.
+        outputs: (n, c) logits, (n,) or (n, 1) logits of the second class, (n, k) numbers in the target's units, or
+            (n, d) embeddings.
         target: (n,) classes, or numbers (n,) or (n, k).
 
     Returns:
@@ -91,14 +95,17 @@ def primary_curve(
 
     Args:
         name: of the metric.
-        task: multiclass, binary, ordinal or regression.
+        task: multiclass, binary, ordinal, regression or embedding.
         outputs: of every model.
-        target: (*seeds, n), or (*seeds, n, k) where k > 1; the seeds are the last dimensions of the models.
+        target: (*seeds, n), or (*seeds, n, k) where k > 1; the seeds are the last dimensions of the models. Rows of
+            embeddings with a negative label are not there; of many rows a part is measured.
         scale: (*seeds, k) or a number that brings standardised numbers back to their own units.
 
     Returns:
         The metric of each model; NaN where its outputs are not finite.
     """
+    if task == "embedding":
+        return embedding_metrics.curve(name, outputs, target)
     if task == "regression":
         scale = torch.as_tensor(scale, dtype=outputs.dtype)
         scale = scale.unsqueeze(-2) if scale.ndim else scale
@@ -125,6 +132,8 @@ def _measure(task: str, names: list[str], outputs: Any, target: Any) -> dict[str
     if task == "regression":
         target = target.reshape(outputs.shape).astype(np.float64)
         return {name: float(_OF_NUMBERS[name](outputs, target)) for name in names}
+    if task == "embedding":
+        return embedding_metrics.measure(names, outputs, target)
     guess = guess_of(outputs, target.astype(np.int64))
     return {name: float(OF_CLASSES[name](guess)) for name in names}
 

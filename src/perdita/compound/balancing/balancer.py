@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from perdita.compound.balancing.methods import balanced_weights, check_lengths, choose
+from perdita.compound.balancing.methods import METHODS, balanced_weights, check_lengths, choose
 from perdita.compound.balancing.rows import add_gradients, gradient_rows, leaves, mean_gradients
-from perdita.compound.objective import Scored
 from perdita.compound.ranks import mean_over_ranks, world_size
+from perdita.compound.scored import Scored
 from perdita.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -172,6 +172,23 @@ class GradientBalancer(nn.Module):
 
     def extra_repr(self) -> str:
         return ", ".join([repr(self.method), *(f"{key}={value!r}" for key, value in self.options.items())])
+
+
+def choose_balancer(
+    balance: GradientBalancer | str | Mapping[str, Any] | None, group: dist.ProcessGroup | None = None
+) -> GradientBalancer | None:
+    """A balancer from its method's name or from ``{"method": name, …options}``; one that is there stays.
+
+    Raises `InputError` for anything else, an unknown method or option.
+    """
+    if balance is None or isinstance(balance, GradientBalancer):
+        return balance
+    if not isinstance(balance, str | Mapping):
+        raise InputError(f"balance must be a method's name or configuration, not {type(balance).__name__}")
+    given = {"method": balance} if isinstance(balance, str) else dict(balance)
+    if not isinstance(given.get("method"), str):
+        raise InputError(f"balance must have a method, one of {', '.join(METHODS)}; it is {given}")
+    return GradientBalancer(group=group, **given)
 
 
 def _ends(

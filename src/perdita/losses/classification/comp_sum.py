@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Choice, Cost, Range, Traits, loss
-from perdita.core.numerics import class_indicator, pick, safe_norm
+from perdita.core.numerics import pick, safe_norm
 from perdita.losses.classification.cross_entropy import cross_entropy
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, of_others, of_surprise
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -40,16 +41,17 @@ def comp_sum_of(surprise: Float[Tensor, "*n"], tau: float) -> Float[Tensor, "*n"
         proper=True, classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"tau": TAU},
+    ranges={"tau": TAU, "label_smoothing": LABEL_SMOOTHING},
     domains={"class_weight": "nonnegative"},
     ignore_index=-100,
 )  # fmt: skip
 def comp_sum(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     tau: float = 1.0,
     class_weight: Float[Tensor, "c"] | None = None,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""A concave transform of the sum of exponentiated score differences; one number spans the family.
 
@@ -63,18 +65,22 @@ def comp_sum(
     that of cross-entropy: below 1 it explodes where the target is improbable, above 1 it vanishes there. Values of
     different tau cannot be compared; `perdita.theory.consistency` says what each bounds.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         tau: at least 0; above 1 the values stay below 1 / (tau - 1). Below 1 they grow like p^(tau - 1), and beyond the
             square root of the largest float linearly, so that they stay finite.
         class_weight: (c,) weight of each class; the mean divides by the sum of w[target].
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, a negative tau.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            negative tau.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
@@ -85,11 +91,7 @@ def comp_sum(
         Mao, Mohri, Zhong, "Cross-Entropy Loss Functions: Theoretical Analysis and Applications", ICML 2023,
         arXiv 2304.07288, section 2. No code was released.
     """
-    values = comp_sum_of(cross_entropy.per_example(logits, target), tau)
-    if class_weight is None:
-        return values
-    weights = class_weight[target.long()]
-    return weights * values, weights
+    return of_surprise(lambda surprise: comp_sum_of(surprise, tau), logits, target, label_smoothing, class_weight)
 
 
 @loss(
@@ -100,11 +102,15 @@ def comp_sum(
         proper=False, classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"transform": Choice(("squared_hinge", "exponential", "hinge"))},
+    ranges={"transform": Choice(("squared_hinge", "exponential", "hinge")), "label_smoothing": LABEL_SMOOTHING},
     ignore_index=-100,
 )  # fmt: skip
 def constrained_margin(
-    logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, transform: str = "squared_hinge"
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    transform: str = "squared_hinge",
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""The summed penalties of the wrong classes' scores, under the constraint that the scores of an item sum to zero.
 
@@ -113,16 +119,20 @@ def constrained_margin(
     .. math:: \ell = \sum_{k \ne y} \Phi(-f_k), \qquad
         \Phi(t) = \max(0, 1 - t)^2,\; e^{-t} \text{ or } \max(0, 1 - t)
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         transform: Φ: "squared_hinge", "exponential" or "hinge".
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, another transform.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1],
+            another transform.
 
     Example:
         >>> logits = torch.tensor([[2.0, -1.0, -1.0]])
@@ -140,7 +150,7 @@ def constrained_margin(
     else:
         penalty = (1 + scores).clamp(min=0)
         penalty = penalty.square() if transform == "squared_hinge" else penalty
-    return torch.where(class_indicator(target, logits), 0.0, penalty).sum(1)
+    return of_others(penalty, target, label_smoothing)
 
 
 def margin_shift(

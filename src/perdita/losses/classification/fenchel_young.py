@@ -8,55 +8,107 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Cost, Traits, loss
-from perdita.core.numerics import pick
+from perdita.core.apply import may_look
+from perdita.core.numerics import as_distribution, pick
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, is_spread
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 
 STEPS = 20  # of Newton's method from below; each divides excess times slope by four at least, and ten are seen at most
 
 
-def support_of(
+def threshold_of(
     logits: Float[Tensor, "n c *d"], mass_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]]
-) -> Bool[Tensor, "n c *d"]:
-    """Where max(0, logits - threshold) is above 0 for the threshold at which its mass is one: no sort, no gradient."""
+) -> Float[Tensor, "n 1 *d"]:
+    """The threshold at which the mass of max(0, logits - threshold) is one: no sort, no gradient.
+
+    Where values may be read, the search ends as soon as no row's mass is above one; elsewhere every step is taken.
+    ``mass_and_slope`` may write over what it is given.
+    """
     still = logits.detach()
     threshold = still.amax(1, keepdim=True) - 1
+    watched, enough = may_look({"logits": still}), 1 + 16 * torch.finfo(still.dtype).eps
     for _ in range(STEPS):
-        mass, slope = mass_and_slope((still - threshold).relu())
+        mass, slope = mass_and_slope((still - threshold).relu_())
         threshold = threshold + (mass - 1) / slope
-    return still > threshold
+        if watched and bool((mass <= enough).all()):
+            break
+    return threshold
 
 
 def sum_and_count(left: Float[Tensor, "n c *d"]) -> tuple[Float[Tensor, "n 1 *d"], Float[Tensor, "n 1 *d"]]:
     """The sum over dimension 1, and how fast it falls with the threshold."""
-    return left.sum(1, keepdim=True), left.sign().sum(1, keepdim=True)
+    return left.sum(1, keepdim=True), left.sign_().sum(1, keepdim=True)
 
 
 def square_and_slope(left: Float[Tensor, "n c *d"]) -> tuple[Float[Tensor, "n 1 *d"], Float[Tensor, "n 1 *d"]]:
     """The sum of squares over dimension 1, and how fast it falls with the threshold."""
-    return left.square().sum(1, keepdim=True), 2 * left.sum(1, keepdim=True)
+    slope = 2 * left.sum(1, keepdim=True)
+    return left.square_().sum(1, keepdim=True), slope
 
 
-def sparsemax_of(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:
-    """The nearest point of the probability simplex."""
-    kept = support_of(logits, sum_and_count)
-    threshold = (torch.where(kept, logits, 0.0).sum(1, keepdim=True) - 1) / kept.sum(1, keepdim=True)
-    return (logits - threshold).relu()
+def above(
+    logits: Float[Tensor, "n c *d"], threshold: Float[Tensor, "n 1 *d"]
+) -> tuple[Float[Tensor, "n c *d"], Float[Tensor, "n *d"]]:
+    """How far logits are above a threshold, 0 for the others, and how many are."""
+    kept = logits.detach() > threshold
+    return torch.where(kept, logits - threshold, 0.0), kept.sum(1).to(logits.dtype)
 
 
-def entmax_root_of(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:
-    """Square roots of the 1.5-entmax probabilities, max(0, z / 2 - threshold)."""
+def sparsemax_conjugate(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n *d"]:
+    r"""max over p of <p, z> + (1 - sum p^2) / 2, whose gradient is sparsemax.
+
+    Of the k logits that are x above a threshold, and so for any threshold that parts them from the others, it is
+    threshold + 1/2 + (sum x^2 - (sum x - 1)^2 / k) / 2: derivatives of every order need no derivative of the threshold.
+    """
+    threshold = threshold_of(logits, sum_and_count)
+    left, count = above(logits, threshold)
+    return threshold.squeeze(1) + 0.5 + 0.5 * (left.square().sum(1) - (left.sum(1) - 1).square() / count)
+
+
+def entmax_conjugate(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n *d"]:
+    r"""max over p of <p, z> + 4/3 (1 - sum p^{3/2}), whose gradient is 1.5-entmax.
+
+    At the solution p = r^2 and z / 2 = r + its threshold, so it is 2 threshold + 4/3 + 2/3 sum r^3; threshold and sum
+    come from the first three moments of the k logits above a threshold that parts them from the others.
+    """
     half = logits / 2
-    kept = support_of(half, square_and_slope)
-    count, alone = kept.sum(1, keepdim=True).to(half.dtype), torch.where(kept, half, 0.0)
-    mean = alone.sum(1, keepdim=True) / count
-    left = 1 / count - alone.square().sum(1, keepdim=True) / count + mean.square()
-    inside = left > 0
-    threshold = mean - torch.where(inside, torch.where(inside, left, 1.0).sqrt(), 0.0)
-    return (half - threshold).relu()
+    threshold = threshold_of(half, square_and_slope)
+    left, count = above(half, threshold)
+    squares = left.square()
+    mean, second, third = left.sum(1) / count, squares.sum(1), (squares * left).sum(1)
+    spread = second - count * mean.square()  # around the mean, as is the third moment below
+    rest = (1 - spread) / count
+    inside = rest > 0
+    gap = torch.where(inside, torch.where(inside, rest, 1.0).sqrt(), 0.0)
+    cubes = third - 3 * mean * second + 2 * count * mean.pow(3) + 3 * gap * spread + count * gap.pow(3)
+    return 2 * (threshold.squeeze(1) + mean - gap) + 4 / 3 + 2 / 3 * cubes
+
+
+def square_entropy(probs: Float[Tensor, "n c *d"]) -> Float[Tensor, "n *d"]:
+    """(1 - sum p^2) / 2, whose best response to logits is sparsemax."""
+    return (1 - probs.square().sum(1)) / 2
+
+
+def root_entropy(probs: Float[Tensor, "n c *d"]) -> Float[Tensor, "n *d"]:
+    """4/3 (1 - sum p^{3/2}), whose best response to logits is 1.5-entmax."""
+    return 4 / 3 * (1 - probs.pow(1.5).sum(1))
+
+
+def at_target(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    label_smoothing: float,
+    entropy: Callable[[Tensor], Tensor],
+) -> Float[Tensor, "n *d"]:
+    """The mean logit under the target plus the target's own entropy, which is 0 for a class index."""
+    if not is_spread(target, label_smoothing):
+        return pick(logits, target)
+    truth = as_distribution(target, logits, label_smoothing)
+    return (truth * logits).sum(1) + entropy(truth)
 
 
 @loss(
@@ -65,27 +117,35 @@ def entmax_root_of(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:
         classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    cost=Cost(passes=26),
+    ranges={"label_smoothing": LABEL_SMOOTHING},
+    cost=Cost(passes=14),
     ignore_index=-100,
 )  # fmt: skip
-def sparsemax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def sparsemax(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
     r"""The loss of sparsemax, whose probabilities are the point of the simplex nearest to the logits.
 
-    With p the sparsemax of the logits z and y the target:
+    With p the sparsemax of the logits z and t the target as a distribution:
 
-    .. math:: \ell = \sum_k p_k z_k - z_y + \tfrac12 \Big(1 - \sum_k p_k^2\Big)
+    .. math:: \ell = \sum_k (p_k - t_k) z_k + \tfrac12 \sum_k (t_k^2 - p_k^2)
 
-    The gradient is p minus the target's indicator. The value is exactly 0 where z_y exceeds all other logits by 1.
+    The Fenchel-Young loss: the gradient is p - t, and the value exactly 0 where p is t, for a class index y where z_y
+    exceeds all other logits by 1.
 
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> perdita.functional.sparsemax(torch.tensor([[0.5, 0.0]]), torch.tensor([0])).item()
@@ -96,8 +156,7 @@ def sparsemax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> F
         Martins, Niculae, JMLR 2020, arXiv 1901.02324.
     """
     logits = logits - logits.detach().amax(1, keepdim=True)
-    probs = sparsemax_of(logits)
-    return (probs * logits).sum(1) - pick(logits, target) + (1 - probs.square().sum(1)) / 2
+    return sparsemax_conjugate(logits) - at_target(logits, target, label_smoothing, square_entropy)
 
 
 @loss(
@@ -107,27 +166,35 @@ def sparsemax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> F
         classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    cost=Cost(passes=27),
+    ranges={"label_smoothing": LABEL_SMOOTHING},
+    cost=Cost(passes=17),
     ignore_index=-100,
 )  # fmt: skip
-def entmax15(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def entmax15(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
     r"""The loss of 1.5-entmax, between softmax and sparsemax.
 
-    With p = max(0, z / 2 - \tau)^2, \tau such that p sums to one, and y the target:
+    With p = max(0, z / 2 - \tau)^2, \tau such that p sums to one, and t the target as a distribution:
 
-    .. math:: \ell = \sum_k p_k z_k - z_y + \tfrac43 \Big(1 - \sum_k p_k^{3/2}\Big)
+    .. math:: \ell = \sum_k (p_k - t_k) z_k + \tfrac43 \sum_k (t_k^{3/2} - p_k^{3/2})
 
-    The gradient is p minus the target's indicator. The value is exactly 0 where z_y exceeds all other logits by 2.
+    The Fenchel-Young loss: the gradient is p - t, and the value exactly 0 where p is t, for a class index y where z_y
+    exceeds all other logits by 2.
 
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> perdita.functional.entmax15(torch.tensor([[0.0, 0.0]]), torch.tensor([0])).item()
@@ -137,5 +204,4 @@ def entmax15(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Fl
         Peters, Niculae, Martins, "Sparse Sequence-to-Sequence Models", ACL 2019, arXiv 1905.05702.
     """
     logits = logits - logits.detach().amax(1, keepdim=True)
-    root = entmax_root_of(logits)
-    return (root.square() * logits).sum(1) - pick(logits, target) + 4 / 3 * (1 - root.pow(3).sum(1))
+    return entmax_conjugate(logits) - at_target(logits, target, label_smoothing, root_entropy)

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
-from perdita.losses.classification.log_odds import class_log_odds, signed_logits, target_log_odds
+from perdita.losses.classification.log_odds import signed_logits
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, of_log_odds
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -38,7 +39,7 @@ def class_balance(like: Float[Tensor, "n *d"], target: Tensor, alpha: float | No
         proper=False, classification_calibrated=True, convex=False, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"gamma": GAMMA},
+    ranges={"gamma": GAMMA, "label_smoothing": LABEL_SMOOTHING},
     domains={"class_weight": "nonnegative"},
     cost=Cost(passes=4),
     ignore_index=-100,
@@ -49,6 +50,7 @@ def focal(
     *,
     gamma: float = 2.0,
     class_weight: Float[Tensor, "c"] | None = None,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy with each class's term scaled by a power of the probability that is missing.
 
@@ -64,12 +66,14 @@ def focal(
         target: (n, *d) class indices, or (n, c, *d) probabilities.
         gamma: at least 0; the larger, the less an item counts whose target is probable.
         class_weight: (c,) weight of each class, the alpha of the paper for many classes.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, soft targets that do not sum to one, a negative gamma.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], soft
+            targets that do not sum to one, a negative gamma.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
@@ -79,16 +83,7 @@ def focal(
     Source:
         Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, arXiv 1708.02002, equations 4 and 5.
     """
-    if target.is_floating_point():
-        terms = target * focal_of(class_log_odds(logits), gamma)  # (n, c, *d)
-        if class_weight is not None:
-            terms = terms * class_weight.view((1, -1) + (1,) * (logits.ndim - 2))
-        return terms.sum(1)
-    values = focal_of(target_log_odds(logits, target), gamma)
-    if class_weight is None:
-        return values
-    weights = class_weight[target.long()]
-    return weights * values, weights
+    return of_log_odds(lambda log_odds: focal_of(log_odds, gamma), logits, target, label_smoothing, class_weight)
 
 
 @loss(

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
-from perdita.core.numerics import class_indicator
+from perdita.core.numerics import as_distribution, class_indicator
 from perdita.losses.classification.focal import focal_of
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, is_spread
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -26,24 +27,33 @@ FOCUS = Range(0, search=(0.0, 5.0))
         classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=False, scale_invariant=False, differentiable=True,
     ),
+    ranges={"label_smoothing": LABEL_SMOOTHING},
     ignore_index=-100,
 )  # fmt: skip
-def one_versus_all(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def one_versus_all(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
     r"""Binary cross-entropy of each class against all others, summed over classes.
 
     .. math:: \ell = \log(1 + e^{-z_y}) + \sum_{k \ne y} \log(1 + e^{z_k})
 
     The sigmoid of each logit is the probability of its class, and all may be small for an item of none.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values, in nats.
 
     Raises:
-        InputError: labels outside 0..c-1.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> perdita.functional.one_versus_all(torch.zeros(1, 2), torch.tensor([0])).item()
@@ -53,6 +63,9 @@ def one_versus_all(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"])
         Rifkin, Klautau, "In Defense of One-Vs-All Classification", JMLR 5, 2004; for uncertainty: Padhy et al., 2020,
         arXiv 2007.05134.
     """
+    if is_spread(target, label_smoothing):
+        truth = as_distribution(target, logits, label_smoothing)
+        return F.binary_cross_entropy_with_logits(logits, truth, reduction="none").sum(1)
     return F.softplus(torch.where(class_indicator(target, logits), -logits, logits)).sum(1)
 
 

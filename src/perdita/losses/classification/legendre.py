@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from perdita.core import Cost, Criterion, InputError, Range, Traits, component, loss
-from perdita.core.numerics import pick
+from perdita.losses.classification.soft_labels import expected
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -204,13 +204,14 @@ class LegendreLoss(Criterion):
         hidden: width of the convex networks, even.
         depth: their number of layers.
         logits: (n, c) scores z, when called; a model with c - 1 scores pads them with a zero.
-        target: (n,) class indices y, when called.
+        target: (n,) class indices y, or (n, c) probabilities, when called; of these the value is the expected one.
 
     Returns:
         (n,) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, an odd hidden, scores of another number of classes.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, an odd hidden, scores of
+            another number of classes.
 
     Example:
         >>> criterion = perdita.LegendreLoss(classes=3)
@@ -237,9 +238,12 @@ class LegendreLoss(Criterion):
         self.classes = classes
         self.link = LegendreLink(classes, blocks=blocks, hidden=hidden, depth=depth)
 
-    def per_example(self, logits: Float[Tensor, "n c"], target: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
+    def per_example(
+        self, logits: Float[Tensor, "n c"], target: Int[Tensor, "n"] | Float[Tensor, "n c"]
+    ) -> Float[Tensor, "n"]:
         """Minus the log-probability of the target."""
-        return -pick(self.log_prob(logits), target)
+        values: Tensor = expected(-self.log_prob(logits), target)  # type: ignore[assignment]
+        return values
 
     def log_prob(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """The log-probability of every class."""

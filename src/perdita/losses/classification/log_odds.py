@@ -23,6 +23,17 @@ def target_log_odds(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]
     return pick(logits, target) - others.logsumexp(1)
 
 
+def class_logarithms(logits: Float[Tensor, "n c *d"]) -> tuple[Float[Tensor, "n c *d"], Float[Tensor, "n c *d"]]:
+    """log p and log(1 - p) of every class, for losses that want both and not their difference."""
+    index = logits.argmax(1, keepdim=True)
+    top = class_indicator(index.squeeze(1), logits)
+    others = logits.masked_fill(top, most_negative(logits.dtype)).logsumexp(1, keepdim=True)  # (n, 1, *d)
+    whole = torch.logaddexp(others, logits.gather(1, index))
+    log_p = logits - whole
+    rest = torch.log1p(-log_p.masked_fill(top, -1.0).exp())
+    return log_p, torch.where(top, others - whole, rest)
+
+
 def class_log_odds(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:
     """m of every class; only the largest logit, the one class whose p may exceed 1/2, needs a sum over the others."""
     top = class_indicator(logits.argmax(1), logits)

@@ -13,6 +13,7 @@ from perdita.core.numerics import as_distribution
 from perdita.losses.classification.cross_entropy import cross_entropy
 from perdita.losses.classification.focal import ALPHA, GAMMA, class_balance, focal_of
 from perdita.losses.classification.log_odds import class_log_odds, signed_logits, target_log_odds
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, of_log_odds
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -44,7 +45,7 @@ def poly_focal_of(log_odds: Float[Tensor, "*n"], epsilon: float | Sequence[float
     ),
     ranges={
         "epsilon": EPSILON,
-        "label_smoothing": Range(0, 1, search=(0.0, 0.3)),
+        "label_smoothing": LABEL_SMOOTHING,
         "smooth_polynomial": Choice((True, False)),
     },
     domains={"class_weight": "nonnegative"},
@@ -115,15 +116,21 @@ def poly_cross_entropy(
 @loss(
     task="multiclass",
     paper="polyloss",
-    aliases=("truncated_cross_entropy",),
+    aliases=("truncated_cross_entropy", "taylor_cross_entropy"),
     traits=Traits(
         proper=False, classification_calibrated=True, convex=False, bounded=True, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"terms": Range(1, search=(1, 20), integer=True)},
+    ranges={"terms": Range(1, search=(1, 20), integer=True), "label_smoothing": LABEL_SMOOTHING},
     ignore_index=-100,
 )  # fmt: skip
-def poly_drop(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, terms: int = 2) -> Float[Tensor, "n *d"]:
+def poly_drop(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    terms: int = 2,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy's power series in 1 - p, cut off after its first terms.
 
     With p the softmax probability of the target:
@@ -132,16 +139,20 @@ def poly_drop(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, t
 
     One term is half of `softmax_mae`; infinitely many are cross-entropy. The largest value is 1 + 1/2 + … + 1/terms.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) class indices.
+        target: (n, *d) class indices, or (n, c, *d) probabilities t.
         terms: how many of the leading terms remain, at least 1.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, terms below 1 or no integer.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], terms
+            below 1 or no integer.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
@@ -149,10 +160,13 @@ def poly_drop(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, t
         0.23570...
 
     Source:
-        Leng et al., "PolyLoss", ICLR 2022, arXiv 2204.12511: the series without its higher terms.
+        Feng, Shu, Lin, Lv, Li, An, "Can Cross Entropy Loss Be Robust to Label Noise?", IJCAI 2020; Leng et
+        al., "PolyLoss", ICLR 2022, arXiv 2204.12511: the series without its higher terms.
     """
-    missing = torch.sigmoid(-target_log_odds(logits, target))
-    return polynomial(missing, [1 / power for power in range(1, int(terms) + 1)])
+    coefficients = [1 / power for power in range(1, int(terms) + 1)]
+    return of_log_odds(
+        lambda log_odds: polynomial(torch.sigmoid(-log_odds), coefficients), logits, target, label_smoothing
+    )
 
 
 @loss(
@@ -214,16 +228,17 @@ def poly_focal(
         proper=False, classification_calibrated=True, convex=False, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"epsilon": EPSILON, "gamma": GAMMA},
+    ranges={"epsilon": EPSILON, "gamma": GAMMA, "label_smoothing": LABEL_SMOOTHING},
     cost=Cost(passes=4),
     ignore_index=-100,
 )  # fmt: skip
 def poly_focal_multiclass(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     epsilon: float | Sequence[float] = 1.0,
     gamma: float = 2.0,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Softmax focal loss plus a polynomial in the probability that is missing.
 
@@ -231,17 +246,21 @@ def poly_focal_multiclass(
 
     .. math:: \ell = (1 - p)^{\text{gamma}} (-\log p) + \sum_{j \ge 1} \text{epsilon}_j (1 - p)^{\text{gamma} + j}
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) class indices.
+        target: (n, *d) class indices, or (n, c, *d) probabilities t.
         epsilon: what is added to the first coefficients, at least -1 each.
-        gamma: at least 0; 0 is `poly_cross_entropy`.
+        gamma: at least 0; 0 is `poly_cross_entropy`, for soft targets with one epsilon alone.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) values.
 
     Raises:
-        InputError: labels outside 0..c-1, an epsilon below -1, a negative gamma.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], an
+            epsilon below -1, a negative gamma.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
@@ -251,5 +270,8 @@ def poly_focal_multiclass(
     Source:
         Leng et al., "PolyLoss", ICLR 2022, arXiv 2204.12511: Poly-1 of the focal loss, for the p of a softmax.
     """
-    log_odds = target_log_odds(logits, target)
-    return focal_of(log_odds, gamma) + poly_focal_of(log_odds, epsilon, gamma)
+
+    def value(log_odds: Tensor) -> Tensor:
+        return focal_of(log_odds, gamma) + poly_focal_of(log_odds, epsilon, gamma)
+
+    return of_log_odds(value, logits, target, label_smoothing)

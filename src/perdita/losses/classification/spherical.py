@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
-from perdita.core.numerics import pick
+from perdita.core.numerics import as_distribution, pick
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, expected, is_spread
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -74,12 +75,17 @@ def one_hot_square_from_sums(
         proper=False, classification_calibrated=True, convex=False, bounded=True, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=True,
     ),
-    ranges={"sharpness": SHARPNESS, "threshold": THRESHOLD},
+    ranges={"sharpness": SHARPNESS, "threshold": THRESHOLD, "label_smoothing": LABEL_SMOOTHING},
     cost=Cost(passes=4),
     ignore_index=-100,
 )  # fmt: skip
 def z_loss(
-    logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, sharpness: float = 1.0, threshold: float = 0.0
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    sharpness: float = 1.0,
+    threshold: float = 0.0,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""A softplus of how far the target's score, standardised over the classes, falls short of a threshold.
 
@@ -92,17 +98,21 @@ def z_loss(
     decays by itself. ζ lies within ± sqrt(c - 1); scores that are all alike have ζ = 0 and no gradient. It has nothing
     to do with the penalty (log Z)^2 on a softmax's normaliser, which is called z-loss too.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         sharpness: the paper's a, above 0; how abruptly a ζ above the threshold stops to count.
         threshold: the paper's b; a high one asks for the very first rank, a low one for the first few.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, a sharpness that is not above 0.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            sharpness that is not above 0.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
@@ -116,8 +126,15 @@ def z_loss(
     centred = logits - logits.mean(1, keepdim=True)
     variance = centred.square().mean(1)
     flat = variance <= TINY
-    standard = torch.where(flat, 0.0, pick(centred, target) * torch.where(flat, 1.0, variance).rsqrt())
-    return F.softplus(sharpness * (threshold - standard)) / sharpness
+    inverse = torch.where(flat, 1.0, variance).rsqrt()
+
+    def value(own: Tensor, flat: Tensor, inverse: Tensor) -> Tensor:
+        standard = torch.where(flat, 0.0, own * inverse)
+        return F.softplus(sharpness * (threshold - standard)) / sharpness
+
+    if is_spread(target, label_smoothing):
+        return expected(value(centred, flat.unsqueeze(1), inverse.unsqueeze(1)), target, label_smoothing)
+    return value(pick(centred, target), flat, inverse)
 
 
 @loss(
@@ -128,25 +145,34 @@ def z_loss(
         convex=False, nonnegative=True, symmetric=False, shift_invariant=False, scale_invariant=False,
         differentiable=True,
     ),
+    ranges={"label_smoothing": LABEL_SMOOTHING},
     ignore_index=-100,
     link="taylor",
 )  # fmt: skip
-def taylor_softmax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def taylor_softmax(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy of probabilities that grow with the second-order Taylor polynomial of exp.
 
     .. math:: \ell = -\log \frac{1 + z_y + z_y^2 / 2}{\sum_k (1 + z_k + z_k^2 / 2)}
 
     The polynomial is at least 1/2 and smallest at z = -1, so a very negative score counts as much as a positive one.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
@@ -158,6 +184,8 @@ def taylor_softmax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"])
         ICLR 2016, arXiv 1511.05042, section 2; compared in arXiv 1604.08859.
     """
     odds = 1 + logits + logits.square() / 2
+    if is_spread(target, label_smoothing):
+        return odds.sum(1).log() - expected(odds.log(), target, label_smoothing)
     return odds.sum(1).log() - pick(odds, target).log()
 
 
@@ -169,12 +197,16 @@ def taylor_softmax(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"])
         convex=False, nonnegative=True, symmetric=False, shift_invariant=False, scale_invariant=False,
         differentiable=True,
     ),
-    ranges={"epsilon": Range(0, open="low", search=(1e-4, 1.0), log=True)},
+    ranges={"epsilon": Range(0, open="low", search=(1e-4, 1.0), log=True), "label_smoothing": LABEL_SMOOTHING},
     ignore_index=-100,
     link="spherical",
 )  # fmt: skip
 def spherical_softmax(
-    logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, epsilon: float = 1e-2
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    epsilon: float = 1e-2,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy of probabilities that grow with the squared score.
 
@@ -182,16 +214,20 @@ def spherical_softmax(
 
     The sign of a score has no part in it: the class is the one with the largest square.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         epsilon: keeps the logarithm finite, above 0.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, an epsilon that is not above 0.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], an
+            epsilon that is not above 0.
 
     Example:
         >>> logits = torch.tensor([[2.0, 1.0, 0.0]])
@@ -203,6 +239,8 @@ def spherical_softmax(
         ICLR 2016, arXiv 1511.05042, section 2; the value of epsilon is not theirs.
     """
     odds = logits.square() + epsilon
+    if is_spread(target, label_smoothing):
+        return odds.sum(1).log() - expected(odds.log(), target, label_smoothing)
     return odds.sum(1).log() - pick(odds, target).log()
 
 
@@ -214,24 +252,31 @@ def spherical_softmax(
         classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=False, scale_invariant=False, differentiable=True, constant_hessian=True,
     ),
+    ranges={"label_smoothing": LABEL_SMOOTHING},
     ignore_index=-100,
 )  # fmt: skip
-def one_hot_square(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
-    r"""Squared distance between the scores and the indicator of the target.
+def one_hot_square(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
+    r"""Squared distance between the scores and the target as a distribution.
 
-    .. math:: \ell = \sum_k (z_k - \mathbb{1}[k = y])^2 = q - 2 z_y + 1, \qquad q = \sum_k z_k^2
+    .. math:: \ell = \sum_k (z_k - t_k)^2 = q - 2 \sum_k t_k z_k + \sum_k t_k^2, \qquad q = \sum_k z_k^2
 
     Its minimiser is the class probabilities themselves, not their logarithms.
 
     Args:
         logits: (n, c, *d) scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> perdita.functional.one_hot_square(torch.tensor([[2.0, 1.0]]), torch.tensor([0])).item()
@@ -241,5 +286,7 @@ def one_hot_square(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"])
         The first spherical loss: Vincent, de Brébisson, Bouthillier, "Efficient Exact Gradient Update for training Deep
         Networks with Very Large Sparse Targets", NIPS 2015, arXiv 1412.7091.
     """
+    if is_spread(target, label_smoothing):
+        return (logits - as_distribution(target, logits, label_smoothing)).square().sum(1)
     own = pick(logits, target)
     return logits.square().sum(1) - own.square() + (own - 1).square()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Choice, Cost, Traits, loss
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, expected, is_spread, weighted
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -23,16 +24,17 @@ POWER = Choice((1, 2))
         proper=False, classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=False, scale_invariant=False, differentiable=True,
     ),
-    ranges={"power": POWER},
+    ranges={"power": POWER, "label_smoothing": LABEL_SMOOTHING},
     domains={"class_weight": "nonnegative"},
     ignore_index=-100,
 )  # fmt: skip
 def one_versus_all_hinge(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     power: int = 2,
     class_weight: Float[Tensor, "c"] | None = None,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""The loss of one support vector machine for each class, summed over classes.
 
@@ -40,17 +42,21 @@ def one_versus_all_hinge(
 
     .. math:: \ell = \sum_k \max(0, 1 - t_k z_k)^{\text{power}}
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices.
+        target: (n, *d) class indices, or (n, c, *d) probabilities t.
         power: 2 for the smooth squared hinge (L2-SVM), 1 for the hinge (L1-SVM).
         class_weight: (c,) weight of each class; the mean divides by the sum of w[target].
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, another power.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1],
+            another power.
 
     Example:
         >>> logits = torch.tensor([[0.5, -2.0, 0.0]])
@@ -62,13 +68,13 @@ def one_versus_all_hinge(
         arXiv 1306.0239. There the loss is summed over the batch, times C, beside half the squared norm of the last
         layer's weight: `perdita.nn.support_vector.SupportVectorHead`.
     """
+    if is_spread(target, label_smoothing):
+        other = _lack(logits, power)
+        every = other.sum(1, keepdim=True) - other + _lack(-logits, power)  # the loss of each class as the label
+        return expected(every, target, label_smoothing, class_weight)
     index = target.long().unsqueeze(1)
     wrong = logits.scatter(1, index, -logits.gather(1, index))  # (n, c, *d): -t z
-    values = _lack(wrong, power).sum(1)
-    if class_weight is None:
-        return values
-    weights = class_weight[target.long()]
-    return weights * values, weights
+    return weighted(_lack(wrong, power).sum(1), target, class_weight)
 
 
 @loss(

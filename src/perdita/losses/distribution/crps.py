@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from perdita.core import Cost, Traits, loss
+from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import safe_norm
+from perdita.losses.value.histogram import check_support
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -139,6 +140,60 @@ def crps_ensemble(
     spread = (members.sort(1).values * rank.view(1, -1, *[1] * (members.ndim - 2))).sum(1)
     pairs = m * max(m - 1, 1) if fair else m * m
     return (members - target.unsqueeze(1)).abs().mean(1) - spread / pairs
+
+
+@loss(
+    task="distribution",
+    aliases=("histogram_crps", "categorical_crps"),
+    traits=Traits(
+        convex=False, bounded=True, nonnegative=True, shift_invariant=True, scale_invariant=False, differentiable=True
+    ),
+    cost=Cost(passes=4),
+    ranges={"low": Range(search=(-20.0, -5.0)), "high": Range(search=(5.0, 20.0))},
+)  # fmt: skip
+def crps_histogram(
+    logits: Float[Tensor, "n c *d"], target: Float[Tensor, "n *d"], *, low: float = -10.0, high: float = 10.0
+) -> Float[Tensor, "n *d"]:
+    r"""Continuous ranked probability score of a histogram on a fixed grid: squared errors of its distribution function.
+
+    With p = softmax(z) on the points g_1 = low to g_c = high, both ends included, d apart, F_j = p_1 + … + p_j, and s_j
+    the share of the step from g_j to g_{j+1} that lies above t:
+
+    .. math:: \ell = \int (F(y) - [y \ge t])^2 dy
+        = d \sum_{j=1}^{c-1} \left( (1 - s_j) F_j^2 + s_j (1 - F_j)^2 \right) + |t - \mathrm{clip}(t, g_1, g_c)|
+
+    Where `two_hot` and `hl_gauss` ask for the right bin, this asks for little distance to it: mass one point off costs
+    little. On whole steps it is d times `squared_earth_mover`. The prediction is the mean of the softmax over the grid.
+
+    Args:
+        logits: (n, c, *d) unnormalised scores z of the points, as of a `HistogramHead` with grid "ends".
+        target: (n, *d) targets t; one outside of the support adds its distance from it.
+        low: first point of the grid.
+        high: last point of the grid.
+
+    Returns:
+        (n, *d) non-negative values, in the unit of the target.
+
+    Raises:
+        InputError: shapes that differ, a support without width, fewer than two points.
+
+    Example:
+        >>> logits = torch.zeros(1, 2)  # 0 or 1, each as likely
+        >>> perdita.functional.crps_histogram(logits, torch.tensor([0.25]), low=0.0, high=1.0).item()
+        0.25
+
+    Source:
+        Gneiting, Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", JASA 102, 2007, equation 20, for
+        the step function that a softmax over a grid has.
+    """
+    check_support(low, high, logits.shape[1])
+    shape = (1, -1, *[1] * (logits.ndim - 2))
+    grid = torch.linspace(low, high, logits.shape[1], dtype=logits.dtype, device=logits.device).view(shape)
+    step = (high - low) / (logits.shape[1] - 1)
+    above = ((grid[:, 1:] - target.unsqueeze(1)) / step).clamp(0, 1)
+    below = logits.softmax(1).cumsum(1)[:, :-1]
+    gap = (1 - above) * below.square() + above * (1 - below).square()
+    return step * gap.sum(1) + (target - target.clamp(low, high)).abs()
 
 
 @loss(

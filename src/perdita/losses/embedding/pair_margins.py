@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from perdita.core import Cost, Criterion, Range, Traits, loss
+from perdita.core import Choice, Cost, Criterion, Range, Traits, loss
 from perdita.core.apply import may_look
 from perdita.core.errors import InputError
 from perdita.losses.embedding.pairs import pair_loss
-from perdita.losses.embedding.rows import masked_logsumexp, masked_mean
+from perdita.losses.embedding.rows import masked_logsumexp, masked_mean, masked_sum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
+
+OVER = Choice(("pairs", "triplets"))
 
 
 @pair_loss(
@@ -76,7 +78,7 @@ def contrastive(
     similarity="normalized_euclidean",
     aliases=("margin_loss", "MarginLoss"),
     traits=Traits(convex=False, nonnegative=True, differentiable=False),
-    ranges={"margin": Range(0, search=(0.05, 0.5)), "boundary": Range(search=(0.5, 1.5))},
+    ranges={"margin": Range(0, search=(0.05, 0.5)), "boundary": Range(search=(0.5, 1.5)), "over": OVER},
 )
 def boundary_margin(
     similarity: Float[Tensor, "b m"],
@@ -85,6 +87,7 @@ def boundary_margin(
     *,
     margin: float = 0.2,
     boundary: float = 1.2,
+    over: str = "pairs",
 ) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
     r"""How far a pair's distance is on the wrong side of a boundary, or within a margin of it.
 
@@ -92,12 +95,14 @@ def boundary_margin(
 
     .. math:: \ell = \sum_j \max(0, \text{margin} + t_j (D_j - b))
 
-    The count of an anchor is the number of its pairs above 0. The paper draws the negatives:
-    ``select=partial(distance_weighted, dimension=…)`` of `perdita.losses.embedding.selection`.
+    The count of an anchor is the number of its pairs above 0. Over "triplets" a pair counts as often as the anchor has
+    triplets with it. The paper draws the negatives: ``select=partial(distance_weighted, dimension=…)`` of
+    `perdita.losses.embedding.selection`.
 
     Args:
         margin: half the width of the gap around the boundary.
         boundary: b, a distance; `LearnedBoundaryMargin` learns one for each class.
+        over: "pairs", or "triplets".
 
     Returns:
         (n,) non-negative values, one for each anchor: sums over its pairs.
@@ -117,6 +122,10 @@ def boundary_margin(
     boundary = boundary.unsqueeze(1) if isinstance(boundary, torch.Tensor) and boundary.ndim else boundary
     side = positive.to(similarity.dtype) - negative.to(similarity.dtype)  # 0 where there is no pair
     value = (margin - side * (similarity + boundary)).clamp_min(0.0) * side.square()
+    if over == "triplets":
+        near, far = positive.to(value.dtype), negative.to(value.dtype)
+        times = near * far.sum(1, keepdim=True) + far * near.sum(1, keepdim=True)
+        return masked_sum(value * times, value > 0), masked_sum(times, value > 0)
     return value.sum(1), (value > 0).sum(1).to(value.dtype)
 
 

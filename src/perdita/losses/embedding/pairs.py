@@ -181,10 +181,11 @@ def _plain(found: tuple[Tensor, Tensor | None]) -> Tensor | tuple[Tensor, Tensor
 
 
 SHARED = """\
-    similarity: "cosine", "dot", "euclidean", "squared_euclidean", "normalized_euclidean",
-        "normalized_squared_euclidean", or a function of (b, d) and (m, d) that gives (b, m), larger for closer ones.
+    similarity: "cosine", "dot", "euclidean", "squared_euclidean", "signal_to_noise", the last three after
+        "normalized_" too, or a function of (b, d) and (m, d) that gives (b, m), larger for closer ones.
     select: which pairs count: None for all, a name ("hard", "semi_hard", "easy_positive", "multi_similarity"), or a
-        function of (similarity, positive, negative) that gives both masks anew (`perdita.losses.embedding.selection`).
+        function of (similarity, positive, negative) that gives both masks anew: those of
+        `perdita.losses.embedding.selection` and `perdita.losses.embedding.mining`, or one's own.
 """
 ON_LABELS = """\
     embedding: (n, d) the anchors, each compared with all others.

@@ -50,6 +50,21 @@ def distance(x: Float[Tensor, "b d"], y: Float[Tensor, "m d"]) -> Float[Tensor, 
     return torch.where(zero, 0.0, torch.where(zero, 1.0, square).sqrt())
 
 
+def center(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    """Each embedding less the mean of its own numbers."""
+    return x - x.mean(1, keepdim=True)
+
+
+def noise_ratio(x: Float[Tensor, "b d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "b m"]:
+    r"""\|x - y\|^2 / \|x\|^2; an x of 0 has the ratio 0 to everything.
+
+    Source: Yuan, Deng, Tang, Tang, Chen, "Signal-to-Noise Ratio: A Robust Distance Metric for Deep Metric Learning",
+    CVPR 2019: of centred embeddings, it is the variance of the noise over that of the signal.
+    """
+    power = x.square().sum(1, keepdim=True)
+    return torch.where(power == 0, 0.0, squared_distance(x, y) / torch.where(power == 0, 1.0, power))
+
+
 SIMILARITIES: dict[str, Similarity] = {
     "cosine": Similarity(dot, normalize),  # a zero vector has cosine 0 with everything
     "dot": Similarity(dot),
@@ -57,6 +72,8 @@ SIMILARITIES: dict[str, Similarity] = {
     "squared_euclidean": Similarity(lambda x, y: -squared_distance(x, y)),
     "normalized_euclidean": Similarity(lambda x, y: -distance(x, y), normalize),
     "normalized_squared_euclidean": Similarity(lambda x, y: -squared_distance(x, y), normalize),
+    "signal_to_noise": Similarity(lambda x, y: -noise_ratio(x, y), center),
+    "normalized_signal_to_noise": Similarity(lambda x, y: -noise_ratio(x, y), lambda x: center(normalize(x))),
 }
 
 

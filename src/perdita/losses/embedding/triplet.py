@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 
 from perdita.core import Choice, Range, Traits
 from perdita.losses.embedding.pairs import pair_loss
 from perdita.losses.embedding.rows import excluded, highest, lowest, masked_sum
+from perdita.losses.ranking.pair_sums import LOGISTIC, Pairs, pair_sums
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
@@ -28,6 +32,7 @@ def triplet(
     *,
     kind: str = "all",
     margin: float = 0.2,
+    smooth: bool = False,
 ) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
     r"""How much an anchor's negatives lack to a margin farther away than its positives.
 
@@ -39,12 +44,14 @@ def triplet(
       there is none, with the farthest negative; the count is the number of positives.
     - kind="hard": the farthest positive and the closest negative alone; the count is 1.
 
-    An anchor without a positive or without a negative has the value 0 and the count 0. "all" sorts each row instead of
-    visiting its triplets: O(m log m) for an anchor, not O(m^2).
+    With ``smooth`` the maximum is log(1 + exp(…)): every triplet then is above 0 and counts. An anchor without a
+    positive or without a negative has the value 0 and the count 0. "all" sorts each row instead of visiting its
+    triplets: O(m log m) for an anchor, not O(m^2), unless it is smooth.
 
     Args:
         kind: "all", "semihard" or "hard".
         margin: the lead that costs nothing.
+        smooth: whether a soft maximum takes the place of the maximum.
 
     Returns:
         (n,) non-negative values, one for each anchor: sums over its triplets.
@@ -65,15 +72,27 @@ def triplet(
     if kind == "hard":
         near = torch.where(both, lowest(similarity, positive).squeeze(1), 0.0)
         far = torch.where(both, highest(similarity, negative).squeeze(1), 0.0)
-        return torch.where(both, (far - near + margin).clamp_min(0.0), 0.0), both.to(similarity.dtype)
+        return torch.where(both, _above_zero(far - near + margin, smooth), 0.0), both.to(similarity.dtype)
     if kind == "semihard":
         rival = similarity.gather(1, _semihard_rival(similarity.detach(), positive, negative))
-        value = masked_sum((rival - similarity + margin).clamp_min(0.0), positive & both.unsqueeze(1))
+        value = masked_sum(_above_zero(rival - similarity + margin, smooth), positive & both.unsqueeze(1))
         return value, positive.sum(1) * both.to(similarity.dtype)
+    if smooth:
+        near, far = positive.to(similarity.dtype), negative.to(similarity.dtype)
+        value = pair_sums(Pairs(LOGISTIC, _meet), similarity - margin, similarity, (near,), (far,)).sum(1)
+        return value, near.sum(1) * far.sum(1)
     partners = _active_partners(similarity.detach(), positive, negative, margin)
     count = masked_sum(partners, positive)
     gap = masked_sum(partners * similarity, negative) - masked_sum(partners * similarity, positive)
     return (gap + margin * count).clamp_min(0.0), count
+
+
+def _above_zero(gap: Float[Tensor, "*b"], smooth: bool) -> Float[Tensor, "*b"]:
+    return F.softplus(gap, threshold=40.0) if smooth else gap.clamp_min(0.0)
+
+
+def _meet(rows: Sequence[Tensor], columns: Sequence[Tensor]) -> Tensor:
+    return rows[0] * columns[0]
 
 
 def _active_partners(

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Choice, Cost, Range, Traits, loss
-from perdita.core.numerics import one_hot
-from perdita.losses.classification.log_odds import class_log_odds, target_log_odds
+from perdita.core.numerics import as_distribution
+from perdita.losses.classification.log_odds import class_logarithms
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, of_log_odds
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 ALPHA = Range(0, search=(0.0, 1.0))
 SMOOTH = Range(0, search=(1e-4, 10.0), log=True)
+NO_LESS = 1e-30  # above this, smooth alone keeps a denominator away from 0
 ERROR_WEIGHT = Range(0, search=(0.1, 0.9))
 
 
@@ -28,7 +30,8 @@ def faded(log_odds: Float[Tensor, "*n"], alpha: float) -> Float[Tensor, "*n"]:
 def dice_of(share: Float[Tensor, "*n"], truth: Float[Tensor, "*n"], smooth: float, square: bool) -> Float[Tensor, "*n"]:
     """1 - (2 w y + smooth) / (w + y + smooth), the two in the denominator squared or not; 0 where it is 0."""
     size = share.square() + truth.square() if square else share + truth
-    return 1 - quotient(2 * share * truth + smooth, size + smooth)
+    part, whole = 2 * share * truth + smooth, size + smooth
+    return 1 - (part / whole if smooth > NO_LESS else quotient(part, whole))
 
 
 def quotient(part: Tensor, whole: Tensor) -> Tensor:
@@ -152,11 +155,16 @@ def example_tversky(
         proper=False, classification_calibrated=True, convex=False, bounded=True, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"alpha": ALPHA, "smooth": SMOOTH},
+    ranges={"alpha": ALPHA, "smooth": SMOOTH, "label_smoothing": LABEL_SMOOTHING},
     ignore_index=-100,
 )  # fmt: skip
 def self_adjusting_dice(
-    logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, alpha: float = 0.01, smooth: float = 1.0
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    alpha: float = 0.01,
+    smooth: float = 1.0,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Dice of the target's class alone, fading where its probability is near 1 already.
 
@@ -166,17 +174,21 @@ def self_adjusting_dice(
 
     It is least at p = 1 / (1 + alpha), so alpha stays near 0 unless probabilities near 1 are unwelcome.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         alpha: at least 0.
         smooth: at least 0.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) values in [0, 1].
 
     Raises:
-        InputError: labels outside 0..c-1, a negative alpha or smooth.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            negative alpha or smooth.
 
     Example:
         >>> logits = torch.zeros(1, 2)
@@ -186,8 +198,12 @@ def self_adjusting_dice(
     Source:
         The form of the package sadice 0.1.3, whose alpha is 1, of Li et al., ACL 2020, arXiv 1911.02855.
     """
-    share = faded(target_log_odds(logits, target), alpha)
-    return dice_of(share, torch.ones_like(share), smooth, False)
+
+    def value(log_odds: Tensor) -> Tensor:
+        share = faded(log_odds, alpha)
+        return dice_of(share, torch.ones_like(share), smooth, False)
+
+    return of_log_odds(value, logits, target, label_smoothing)
 
 
 @loss(
@@ -197,30 +213,37 @@ def self_adjusting_dice(
         convex=False, bounded=True, nonnegative=True, symmetric=False, shift_invariant=True, scale_invariant=False,
         differentiable=True,
     ),
-    ranges={"alpha": ALPHA, "smooth": SMOOTH},
-    cost=Cost(passes=5),
+    ranges={"alpha": ALPHA, "smooth": SMOOTH, "label_smoothing": LABEL_SMOOTHING},
+    cost=Cost(passes=12),
     ignore_index=-100,
 )  # fmt: skip
 def one_versus_rest_dice(
-    logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, alpha: float = 0.01, smooth: float = 1.0
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    alpha: float = 0.01,
+    smooth: float = 1.0,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Dice of an item with its label, for every class against the rest, summed over the classes.
 
-    With p = softmax(logits), y the indicator of the target and w = (1 - p)^alpha p:
+    With p = softmax(logits), y the target as a distribution and w = (1 - p)^alpha p:
 
     .. math:: \ell = \sum_k \Big(1 - \frac{2 w_k y_k + \text{smooth}}{w_k^2 + y_k^2 + \text{smooth}}\Big)
 
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) class indices.
+        target: (n, *d) class indices, or (n, c, *d) probabilities t.
         alpha: at least 0.
         smooth: at least 0; with 0 every wrong class costs 1.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) values in [0, c].
 
     Raises:
-        InputError: labels outside 0..c-1, a negative alpha or smooth.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            negative alpha or smooth.
 
     Example:
         >>> logits = torch.zeros(1, 2)
@@ -231,4 +254,6 @@ def one_versus_rest_dice(
         The released code of Li et al., ACL 2020, arXiv 1911.02855, for several classes and squared denominators, which
         are what its scripts use; without squares it divides an item's overlap by sums over the batch.
     """
-    return dice_of(faded(class_log_odds(logits), alpha), one_hot(target, logits), smooth, True).sum(1)
+    truth = as_distribution(target, logits, label_smoothing)
+    log_p, log_rest = class_logarithms(logits)
+    return dice_of(torch.exp(alpha * log_rest + log_p), truth, smooth, True).sum(1)

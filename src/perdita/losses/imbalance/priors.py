@@ -6,19 +6,17 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import class_indicator
 from perdita.losses.classification.cross_entropy import cross_entropy
+from perdita.losses.classification.log_odds import class_log_odds
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, along_classes, expected, is_spread
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
-
-
-def along_classes(numbers: Float[Tensor, "c"], like: Float[Tensor, "n c *d"]) -> Float[Tensor, "1 c *d"]:
-    """A number for each class, in the place of dimension 1 and in the dtype of ``like``."""
-    return numbers.to(like.dtype).view(1, -1, *[1] * (like.ndim - 2))
 
 
 @loss(
@@ -28,16 +26,17 @@ def along_classes(numbers: Float[Tensor, "c"], like: Float[Tensor, "n c *d"]) ->
         proper=True, classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"strength": Range(0, search=(0.1, 2.0))},
+    ranges={"strength": Range(0, search=(0.1, 2.0)), "label_smoothing": LABEL_SMOOTHING},
     domains={"class_counts": "positive"},
     ignore_index=-100,
 )  # fmt: skip
 def logit_adjusted_cross_entropy(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     class_counts: Float[Tensor, "c"] | None = None,
     strength: float = 1.0,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy with the logarithm of each class's prior added to its logit while training.
 
@@ -48,17 +47,21 @@ def logit_adjusted_cross_entropy(
     With strength 1 the largest raw logit then predicts as if all classes were equally frequent, which is best for the
     balanced accuracy. Without counts all classes count as equally frequent, and the loss is cross-entropy.
 
+    A soft or smoothed target takes the place of the indicator, as in `cross_entropy`.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         class_counts: (c,) positive; how often each class occurs in the training data.
         strength: at least 0; the temperature of the prior.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values, in nats.
 
     Raises:
-        InputError: labels outside 0..c-1, a count that is not positive, a negative strength.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            count that is not positive, a negative strength.
 
     Example:
         >>> logits, counts = torch.zeros(1, 2), torch.tensor([3.0, 1.0])
@@ -70,7 +73,7 @@ def logit_adjusted_cross_entropy(
     """
     if class_counts is not None:
         logits = logits + strength * along_classes((class_counts / class_counts.sum()).log(), logits)
-    return cross_entropy.per_example(logits, target)
+    return cross_entropy.per_example(logits, target, label_smoothing=label_smoothing)
 
 
 @loss(
@@ -80,16 +83,17 @@ def logit_adjusted_cross_entropy(
         proper=True, classification_calibrated=True, convex=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"beta": Range(0, 1, open="high", search=(0.9, 0.9999))},
+    ranges={"beta": Range(0, 1, open="high", search=(0.9, 0.9999)), "label_smoothing": LABEL_SMOOTHING},
     domains={"class_counts": "positive"},
     ignore_index=-100,
 )  # fmt: skip
 def class_balanced_cross_entropy(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     class_counts: Float[Tensor, "c"] | None = None,
     beta: float = 0.999,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy weighted by the inverse of the effective number of each class's items.
 
@@ -101,17 +105,21 @@ def class_balanced_cross_entropy(
     beta 0 weighs all classes alike, towards 1 by their inverse frequency. The mean divides by the number of items.
     Without counts the loss is cross-entropy.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         class_counts: (c,) positive; how often each class occurs in the training data.
         beta: in [0, 1).
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, a count that is not positive, a beta outside [0, 1).
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            count that is not positive, a beta outside [0, 1).
 
     Example:
         >>> logits, counts = torch.zeros(1, 2), torch.tensor([1.0, 2.0])
@@ -123,12 +131,12 @@ def class_balanced_cross_entropy(
         Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019, arXiv 1901.05555,
         equation 5.
     """
-    surprise = cross_entropy.per_example(logits, target)
     if class_counts is None or beta == 0:
-        return surprise
+        return cross_entropy.per_example(logits, target, label_smoothing=label_smoothing)
     rarity = -1 / torch.expm1(class_counts * math.log(beta))
     weights = (rarity * (logits.shape[1] / rarity.sum())).to(logits.dtype)
-    return weights[target.long()] * surprise
+    found = cross_entropy.per_example(logits, target, class_weight=weights, label_smoothing=label_smoothing)
+    return found if target.is_floating_point() else found[0]  # the mean divides by the number of items
 
 
 @loss(
@@ -141,6 +149,7 @@ def class_balanced_cross_entropy(
     ranges={
         "max_margin": Range(0, search=(0.1, 1.0)),
         "scale": Range(0, open="low", search=(1.0, 64.0), log=True),
+        "label_smoothing": LABEL_SMOOTHING,
     },
     domains={"class_counts": "positive"},
     cost=Cost(passes=4),
@@ -148,11 +157,12 @@ def class_balanced_cross_entropy(
 )  # fmt: skip
 def ldam(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     class_counts: Float[Tensor, "c"] | None = None,
     max_margin: float = 0.5,
     scale: float = 30.0,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy after a margin is taken off the target's logit, larger for rarer classes.
 
@@ -163,19 +173,22 @@ def ldam(
 
     The scale is meant for logits that are cosines. Without counts every class has the largest margin.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) scores z, in the paper cosines of features and class weights.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         class_counts: (c,) positive; how often each class occurs in the training data.
         max_margin: at least 0; the margin of the rarest class.
         scale: above 0.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values, in nats.
 
     Raises:
-        InputError: labels outside 0..c-1, a count that is not positive, a negative margin, a scale that is not
-            positive.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            count that is not positive, a negative margin, a scale that is not positive.
 
     Example:
         >>> logits = torch.tensor([[0.5, 0.0]])
@@ -190,5 +203,7 @@ def ldam(
         margins = torch.full_like(logits, max_margin)
     else:
         margins = along_classes(max_margin * (class_counts.min() / class_counts) ** 0.25, logits)
+    if is_spread(target, label_smoothing):
+        return expected(F.softplus(scale * margins - class_log_odds(scale * logits)), target, label_smoothing)
     shifted = logits - torch.where(class_indicator(target, logits), margins, 0.0)
     return cross_entropy.per_example(scale * shifted, target)

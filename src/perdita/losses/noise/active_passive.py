@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Cost, Range, Traits, loss
-from perdita.core.numerics import pick
-from perdita.losses.classification.log_odds import target_log_odds
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, expected
+from perdita.losses.noise.robust import reverse_cross_entropy
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
         proper=False, convex=False, bounded=True, nonnegative=True, symmetric=True, shift_invariant=True,
         scale_invariant=False, differentiable=True,
     ),
+    ranges={"label_smoothing": LABEL_SMOOTHING},
     cost=Cost(passes=4),
     ignore_index=-100,
 )  # fmt: skip
-def normalized_cross_entropy(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def normalized_cross_entropy(
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy over its sum for all possible labels.
 
     With p = softmax(logits):
@@ -35,15 +41,18 @@ def normalized_cross_entropy(logits: Float[Tensor, "n c *d"], target: Int[Tensor
     The sum over all labels is 1 whatever the logits, which makes its minimiser immune to uniform label noise. By
     itself it underfits; `active_passive` adds what is missing. With one class it is 0.
 
+    For a soft or smoothed target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) values in [0, 1].
 
     Raises:
-        InputError: labels outside 0..c-1.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> perdita.functional.normalized_cross_entropy(torch.zeros(1, 4), torch.tensor([0])).item()
@@ -56,7 +65,8 @@ def normalized_cross_entropy(logits: Float[Tensor, "n c *d"], target: Int[Tensor
     log_probs = logits.log_softmax(1)
     total = log_probs.sum(1)
     nothing = total == 0
-    return torch.where(nothing, total, pick(log_probs, target) / torch.where(nothing, -1.0, total))
+    own = expected(log_probs, target, label_smoothing)
+    return torch.where(nothing, total, own / torch.where(nothing, -1.0, total))
 
 
 @loss(
@@ -70,17 +80,19 @@ def normalized_cross_entropy(logits: Float[Tensor, "n c *d"], target: Int[Tensor
         "active_weight": Range(0, search=(0.1, 10.0), log=True),
         "passive_weight": Range(0, search=(0.1, 10.0), log=True),
         "log_zero": Range(high=0, open="both", search=(-10.0, -2.0)),
+        "label_smoothing": LABEL_SMOOTHING,
     },
     cost=Cost(passes=5),
     ignore_index=-100,
 )  # fmt: skip
 def active_passive(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     active_weight: float = 1.0,
     passive_weight: float = 1.0,
     log_zero: float = -4.0,
+    label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Normalised cross-entropy, which raises the label's probability, plus reverse cross-entropy, which lowers others.
 
@@ -89,18 +101,22 @@ def active_passive(
     .. math:: \ell = \text{active\_weight} \frac{\log p_y}{\sum_k \log p_k}
               - \text{passive\_weight} \cdot \text{log\_zero} \cdot (1 - p_y)
 
+    A soft or smoothed target enters both as in `normalized_cross_entropy` and `symmetric_cross_entropy`.
+
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         active_weight: at least 0; 10 for many classes, in the paper.
         passive_weight: at least 0; 0.1 for many classes, in the paper.
         log_zero: negative number that stands for log 0, as in `symmetric_cross_entropy`.
+        label_smoothing: in [0, 1].
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, a negative weight, a log_zero that is not negative.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            negative weight, a log_zero that is not negative.
 
     Example:
         >>> perdita.functional.active_passive(torch.zeros(1, 4), torch.tensor([0])).item()
@@ -109,6 +125,6 @@ def active_passive(
     Source:
         Ma et al., ICML 2020, arXiv 2006.13554, section 4: NCE + RCE.
     """
-    active = normalized_cross_entropy.per_example(logits, target)
-    passive = -log_zero * torch.sigmoid(-target_log_odds(logits, target))
+    active = normalized_cross_entropy.per_example(logits, target, label_smoothing=label_smoothing)
+    passive = reverse_cross_entropy(logits, target, log_zero, label_smoothing)
     return active_weight * active + passive_weight * passive

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from perdita.core import InputError, Traits, component, loss
+from perdita.core import Cost, InputError, Traits, component, loss
 from perdita.core.apply import may_look
 
 if TYPE_CHECKING:
@@ -25,6 +25,21 @@ def above(target: Int[Tensor, "n *d"], like: Float[Tensor, "n k *d"], offset: in
     """Whether the label is above threshold k - offset, for every threshold k."""
     thresholds = torch.arange(like.shape[1], device=like.device).view(1, -1, *[1] * (like.ndim - 2))
     return target.unsqueeze(1) > thresholds - offset
+
+
+def passed_share(
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"], like: Float[Tensor, "n k *d"]
+) -> Float[Tensor, "n k *d"]:
+    """P(label > k) for every threshold k: 0 or 1 for a class, what is left of the distribution for a soft target."""
+    if target.is_floating_point():
+        if target.shape[1] != like.shape[1] + 1:
+            raise InputError(
+                f"target must have {like.shape[1] + 1} probabilities for the {like.shape[1]} thresholds of logits, "
+                f"not {target.shape[1]}"
+            )
+        return target.flip(1).cumsum(1).flip(1).narrow(1, 1, like.shape[1]).to(like.dtype)
+    check_levels(target, like.shape[1] + 1)
+    return above(target, like).to(like.dtype)
 
 
 @component("ordinal-rasch")
@@ -75,7 +90,7 @@ def conditional_survival(logits: Float[Tensor, "n k *d"]) -> Float[Tensor, "n k 
 )  # fmt: skip
 def ordinal_cross_entropy(
     logits: Float[Tensor, "n k *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     importance_weight: Float[Tensor, "k"] | None = None,
 ) -> Float[Tensor, "n *d"]:
@@ -85,6 +100,8 @@ def ordinal_cross_entropy(
 
     .. math:: \ell = \sum_{j=0}^{k-1} w_j \left[\log(1 + e^{z_j}) - z_j\, 1[y > j]\right]
 
+    For a soft target P(y > j) takes the place of 1[y > j], which is the expected loss of a class drawn from it.
+
     The terms are summed over the thresholds, not averaged. A head with one slope for all thresholds (`CoralHead`) has
     logits that fall from threshold to threshold at its optimum, so that the answers do not contradict each other;
     `ordinal_softmax` makes class probabilities of them and `predicted_rank` the class. One threshold is binary
@@ -92,14 +109,15 @@ def ordinal_cross_entropy(
 
     Args:
         logits: (n, k, *d) one logit z for each threshold.
-        target: (n, *d) classes y from 0 to k.
+        target: (n, *d) classes y from 0 to k, or (n, k + 1, *d) probabilities.
         importance_weight: (k,) weight of each threshold.
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..k, negative weights.
+        InputError: labels outside 0..k, soft targets of another number of classes or that do not sum to one, negative
+            weights.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.5, -1.0]])
@@ -111,9 +129,8 @@ def ordinal_cross_entropy(
         Consistent Ordinal Regression for Neural Networks with Application to Age Estimation", Pattern Recognition
         Letters 2020, arXiv 1901.07884, equation 4; as in the code of both.
     """
-    check_levels(target, logits.shape[1] + 1)
-    passed = above(target, logits)
-    terms = F.softplus(torch.where(passed, -logits, logits))  # -log of the right answer's probability
+    passed = passed_share(target, logits)
+    terms = F.binary_cross_entropy_with_logits(logits, passed, reduction="none")
     if importance_weight is not None:
         terms = terms * importance_weight.view(1, -1, *[1] * (logits.ndim - 2))
     return terms.sum(1)
@@ -125,29 +142,33 @@ def ordinal_cross_entropy(
     traits=Traits(
         convex=True, bounded=False, nonnegative=True, shift_invariant=False, scale_invariant=False, differentiable=True
     ),
+    cost=Cost(passes=5),
     ignore_index=-100,
     link="conditional sigmoid",
 )  # fmt: skip
-def corn(logits: Float[Tensor, "n k *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def corn(
+    logits: Float[Tensor, "n k *d"], target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"]
+) -> Float[Tensor, "n *d"]:
     r"""Binary cross-entropy of the thresholds that an item reaches: whether it passes each, given that it came so far.
 
     With k = c - 1 thresholds between c ordered classes and sigmoid(z_j) = P(y > j given y > j - 1):
 
     .. math:: \ell = \sum_{j=0}^{\min(y,\, k-1)} \left[\log(1 + e^{z_j}) - z_j\, 1[y > j]\right]
 
-    which is the negative log-likelihood of y. `conditional_survival` gives P(y > j), which never rises, whatever the
-    head. The mean divides by the number of questions that were asked, min(y, k - 1) + 1 for each item, as the authors'
-    code does; a port of it to another framework divides by the number of classes instead.
+    which is the negative log-likelihood of y, and for a soft target the expected one. `conditional_survival` gives
+    P(y > j), which never rises, whatever the head. The mean divides by the number of questions that were asked,
+    min(y, k - 1) + 1 for each item, as the authors' code does; a port of it to another framework divides by the number
+    of classes instead.
 
     Args:
         logits: (n, k, *d) one conditional logit z for each threshold.
-        target: (n, *d) classes y from 0 to k.
+        target: (n, *d) classes y from 0 to k, or (n, k + 1, *d) probabilities.
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..k.
+        InputError: labels outside 0..k, soft targets of another number of classes or that do not sum to one.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.5, -1.0]])
@@ -158,7 +179,11 @@ def corn(logits: Float[Tensor, "n k *d"], target: Int[Tensor, "n *d"]) -> Float[
         Shi, Cao, Raschka, "Deep Neural Networks for Rank-Consistent Ordinal Regression Based on Conditional
         Probabilities", Pattern Analysis and Applications 2023, arXiv 2111.08851, equation 9.
     """
-    check_levels(target, logits.shape[1] + 1)
-    asked = above(target, logits, offset=1)
-    terms = F.softplus(torch.where(above(target, logits), -logits, logits))
-    return torch.where(asked, terms, 0.0).sum(1), asked.sum(1)
+    passed = passed_share(target, logits)
+    asked = torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], 1)
+    if not target.is_floating_point():
+        terms = F.softplus(torch.where(passed > 0, -logits, logits))
+        return torch.where(asked > 0, terms, 0.0).sum(1), asked.sum(1)
+    share = passed / asked.where(asked > 0, 1.0)  # P(y > j given y > j - 1)
+    terms = F.binary_cross_entropy_with_logits(logits, share, weight=asked, reduction="none")
+    return terms.sum(1), asked.sum(1)

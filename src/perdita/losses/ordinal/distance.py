@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution
-from perdita.losses.classification.log_odds import class_log_odds
+from perdita.losses.classification.log_odds import class_logarithms
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -32,11 +31,14 @@ def cumulative_gap(
         differentiable=True,
     ),
     ranges={"alpha": Range(0, open="low", search=(0.5, 2.0))},
-    cost=Cost(passes=5),
+    cost=Cost(passes=8),
     ignore_index=-100,
 )  # fmt: skip
 def ordinal_log_loss(
-    logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, alpha: float = 1.0
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    alpha: float = 1.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Every wrong class pays for its probability, the more the farther it is from the label.
 
@@ -44,16 +46,18 @@ def ordinal_log_loss(
 
     .. math:: \ell = -\sum_k |k - y|^{\text{alpha}} \log(1 - p_k)
 
+    For a soft target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) classes y.
+        target: (n, *d) classes y, or (n, c, *d) probabilities.
         alpha: above 0; the larger, the more the far classes count.
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, an alpha that is not positive.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, an alpha that is not positive.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
@@ -64,9 +68,14 @@ def ordinal_log_loss(
         Castagnos, Mihelich, Dognin, "A Simple Log-based Loss Function for Ordinal Text Classification", COLING 2022,
         equation 4.
     """
-    classes = torch.arange(logits.shape[1], device=logits.device).view(1, -1, *[1] * (logits.ndim - 2))
-    distance = (classes - target.unsqueeze(1)).abs().to(logits.dtype) ** alpha
-    return (distance * F.softplus(class_log_odds(logits))).sum(1)  # softplus(log-odds) = -log(1 - p)
+    classes = torch.arange(logits.shape[1], device=logits.device)
+    if target.is_floating_point():
+        table = (classes - classes.unsqueeze(1)).abs().to(logits.dtype) ** alpha
+        distance = torch.einsum("ky,ny...->nk...", table, target.to(logits.dtype))
+    else:
+        each = classes.view(1, -1, *[1] * (logits.ndim - 2))
+        distance = (each - target.unsqueeze(1)).abs().to(logits.dtype) ** alpha
+    return -(distance * class_logarithms(logits)[1]).sum(1)
 
 
 @loss(

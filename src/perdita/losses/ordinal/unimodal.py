@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.losses.classification.cross_entropy import cross_entropy
-from perdita.losses.ordinal.cumulative import above, check_levels
+from perdita.losses.ordinal.cumulative import check_levels, passed_share
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     ignore_index=-100,
 )  # fmt: skip
 def unimodal_cross_entropy(
-    logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], *, penalty: float = 1.0, margin: float = 0.05
+    logits: Float[Tensor, "n c *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
+    *,
+    penalty: float = 1.0,
+    margin: float = 0.05,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy plus a penalty wherever the probabilities do not fall away from the label on both sides.
 
@@ -40,9 +44,11 @@ def unimodal_cross_entropy(
     .. math:: \ell = -\log p_y + \text{penalty} \sum_{k=0}^{c-2}
         \max\left(0,\, \text{margin} + s_k\,(p_{k+1} - p_k)\right)
 
+    For a soft target it is the expected loss of a class drawn from it.
+
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) classes y.
+        target: (n, *d) classes y, or (n, c, *d) probabilities.
         penalty: weight of the unimodality, at least 0. The default is this library's; the authors search it.
         margin: by how much neighbours must differ to be free of penalty, in [0, 1].
 
@@ -50,7 +56,8 @@ def unimodal_cross_entropy(
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, a negative penalty, a margin outside [0, 1].
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a negative penalty, a margin
+            outside [0, 1].
 
     Example:
         >>> logits = torch.tensor([[0.0, 2.0, 0.0]])
@@ -62,8 +69,12 @@ def unimodal_cross_entropy(
         2021, the loss CO2.
     """
     rise = logits.softmax(1).diff(dim=1)  # (n, c - 1, *d)
-    wrong_way = torch.where(above(target, rise), -rise, rise)
-    return cross_entropy.per_example(logits, target) + penalty * F.relu(margin + wrong_way).sum(1)
+    passed = passed_share(target, rise)
+    if target.is_floating_point():
+        wrong_way = passed * F.relu(margin - rise) + (1 - passed) * F.relu(margin + rise)
+    else:
+        wrong_way = F.relu(margin + torch.where(passed > 0, -rise, rise))
+    return cross_entropy.per_example(logits, target) + penalty * wrong_way.sum(1)
 
 
 @loss(

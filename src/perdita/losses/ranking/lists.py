@@ -28,6 +28,7 @@ class Lists(NamedTuple):
     target: Float[Tensor, "n m"]
     kept: Bool[Tensor, "n m"]
     counted: Bool[Tensor, "n"]
+    ragged: bool  # whether any item may be absent
 
 
 def as_lists(
@@ -40,9 +41,11 @@ def as_lists(
     kept = torch.ones_like(scores, dtype=torch.bool) if mask is None else mask.expand_as(scores)
     if scores.shape[1] == 0:
         scores, target, kept = F.pad(scores, (0, 1)), F.pad(target, (0, 1)), F.pad(kept, (0, 1))
+        mask = kept
     if mask is not None:
         scores, target = (torch.where(kept, given, 0.0) for given in (scores, target))
-    return Lists(scores + 0.0 * target, target, kept, (target > 0).any(1))  # a NaN of the relevance shows
+    scores = scores + 0.0 * target.sum(1, keepdim=True)  # a NaN of the relevance shows
+    return Lists(scores, target, kept, target.amax(1) > 0, mask is not None)
 
 
 def within_list(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Float[Tensor, "n m"]:
@@ -50,9 +53,10 @@ def within_list(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Floa
     return values.masked_fill(~kept, most_negative(values.dtype))
 
 
-def falling_order(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Int[Tensor, "n m"]:
+def falling_order(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"] | None) -> Int[Tensor, "n m"]:
     """Places in falling order of the values, equal ones by their place, absent ones at the end."""
-    return within_list(values.detach(), kept).argsort(dim=1, descending=True, stable=True)
+    values = values.detach() if kept is None else within_list(values.detach(), kept)
+    return values.argsort(dim=1, descending=True, stable=True)
 
 
 def gains(lists: Lists, gain: str) -> Float[Tensor, "n m"]:

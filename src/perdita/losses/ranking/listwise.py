@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from perdita.core import Cost, Range, Traits, loss
+from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.losses.distillation.rankings import suffix_logsumexp
-from perdita.losses.ranking.lists import as_lists, falling_order, within_list
+from perdita.losses.ranking.lists import Lists, as_lists, falling_order, within_list
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -19,16 +19,21 @@ SOFTMAX_TRAITS = Traits(
 )
 
 
-def _choice(scores: Float[Tensor, "n m"], share: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Float[Tensor, "n"]:
+def _choice(lists: Lists, share: Float[Tensor, "n m"]) -> Float[Tensor, "n"]:
     """Cross-entropy of the softmax of the scores of the items that are there."""
-    return -(share * torch.where(kept, within_list(scores, kept).log_softmax(1), 0.0)).sum(1)
+    if not lists.ragged:
+        return -(share * lists.scores.log_softmax(1)).sum(1)
+    return -(share * torch.where(lists.kept, within_list(lists.scores, lists.kept).log_softmax(1), 0.0)).sum(1)
 
 
 @loss(
     task="ranking",
     aliases=("listnet", "ListNetLoss"),
     traits=SOFTMAX_TRAITS,
-    ranges={"temperature": Range(0, open="low", search=(0.1, 10.0), log=True)},
+    ranges={
+        "temperature": Range(0, open="low", search=(0.1, 10.0), log=True),
+        "shares": Choice(("softmax", "proportional")),
+    },
     domains={"target": "nonnegative"},
     cost=Cost(time="n m", memory="n m", passes=4),
 )
@@ -37,23 +42,28 @@ def list_net(
     target: Float[Tensor, "n m"] | Int[Tensor, "n m"],
     *,
     temperature: float = 1.0,
+    shares: str = "softmax",
     mask: Bool[Tensor, "n m"] | None = None,
 ) -> Float[Tensor, "n"]:
     r"""Cross-entropy between the choices that the relevance and that the scores would make from a list.
 
     .. math:: \ell = -\sum_i \mathrm{softmax}(t / \text{temperature})_i \log \mathrm{softmax}(s)_i
 
+    With shares="proportional" the target is t_i over the sum of the list's relevance: the softmax cross-entropy of
+    binary relevance.
+
     Args:
         scores: (n, m) scores s of the m items of each of n lists.
         target: (n, m) relevance t, from 0 on.
         temperature: of the relevance; lower ones look at the most relevant items alone.
+        shares: "softmax", or "proportional", which has no temperature.
         mask: boolean (n, m), False for an item that is not there (lists of different lengths), or (n,) for lists.
 
     Returns:
         (n,) non-negative values; 0, and not counted in the mean, where no item is relevant.
 
     Raises:
-        InputError: relevance below 0, a temperature that is not above 0, shapes that do not fit.
+        InputError: relevance below 0, a temperature that is not above 0, other shares, shapes that do not fit.
 
     Example:
         >>> scores, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[0, 0, 1]])
@@ -61,18 +71,25 @@ def list_net(
         1.40760...
 
     Source:
-        Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML 2007, top-one probabilities.
+        Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML 2007, top-one
+        probabilities; proportional: Bruch, Wang, Bendersky, Najork, "An Analysis of the Softmax Cross Entropy Loss for
+        Learning-to-Rank with Binary Relevance", ICTIR 2019.
     """
     lists = as_lists(scores, target, mask)
-    share = within_list(lists.target / temperature, lists.kept).softmax(1)
-    return _choice(lists.scores, share, lists.kept) * lists.counted, lists.counted
+    if shares == "proportional":
+        total = lists.target.sum(1, keepdim=True)
+        share = lists.target / torch.where(total == 0, 1.0, total)
+    else:
+        level = lists.target if temperature == 1.0 else lists.target / temperature
+        share = (within_list(level, lists.kept) if lists.ragged else level).softmax(1)
+    return _choice(lists, share) * lists.counted, lists.counted
 
 
 @loss(
     task="ranking",
     aliases=("listmle", "plackett_luce", "ListMLELoss"),
     traits=SOFTMAX_TRAITS,
-    ranges={"k": Range(1, integer=True)},
+    ranges={"k": Range(1, integer=True), "weights": Choice(("uniform", "position"))},
     domains={"target": "nonnegative"},
     cost=Cost(time="n m log m", memory="n m log m", passes=12),
 )
@@ -81,6 +98,7 @@ def list_mle(
     target: Float[Tensor, "n m"] | Int[Tensor, "n m"],
     *,
     k: int | None = None,
+    weights: str = "uniform",
     mask: Bool[Tensor, "n m"] | None = None,
 ) -> Float[Tensor, "n"]:
     r"""How unlikely the order by relevance is, as choices from what is left (Plackett and Luce).
@@ -89,19 +107,22 @@ def list_mle(
 
     .. math:: \ell = \sum_i \Big( \log \sum_{j \ge i} e^{s_{\pi_j}} - s_{\pi_i} \Big)
 
-    Items of equal relevance keep the order of their places: shuffle them for an order at random.
+    Items of equal relevance keep the order of their places: shuffle them for an order at random. With
+    weights="position" (p-ListMLE) the i-th choice of m weighs (2^{m - i} - 1) / (2^{m - 1} - 1): the first 1, each
+    about half of the one before.
 
     Args:
         scores: (n, m) scores s of the m items of each of n lists.
         target: (n, m) relevance, from 0 on; only its order counts.
         k: how many choices count, from the first on; None for all.
+        weights: of the choices, "uniform" for 1 each, or "position".
         mask: boolean (n, m), False for an item that is not there (lists of different lengths), or (n,) for lists.
 
     Returns:
         (n,) non-negative values; 0, and not counted in the mean, where no item is relevant.
 
     Raises:
-        InputError: relevance below 0, k below 1, shapes that do not fit.
+        InputError: relevance below 0, k below 1, other weights, shapes that do not fit.
 
     Example:
         >>> scores, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[0, 1, 2]])
@@ -110,14 +131,26 @@ def list_mle(
 
     Source:
         Xia et al., "Listwise Approach to Learning to Rank: Theory and Algorithm", ICML 2008; k: Xia et
-        al., "Statistical Consistency of Top-k Ranking", NeurIPS 2009.
+        al., "Statistical Consistency of Top-k Ranking", NeurIPS 2009; position: Lan, Zhu, Guo, Niu, Cheng,
+        "Position-Aware ListMLE: A Sequential Learning Process for Ranking", UAI 2014, with weights over the first.
     """
     lists = as_lists(scores, target, mask)
-    order = falling_order(lists.target, lists.kept)
-    ranked = within_list(lists.scores, lists.kept).gather(1, order)
-    chosen = torch.arange(ranked.shape[1], device=ranked.device) < lists.kept.sum(1, keepdim=True)
-    steps = torch.where(chosen, suffix_logsumexp(ranked) - ranked, 0.0)[:, :k]
-    return steps.sum(1) * lists.counted, lists.counted
+    order = falling_order(lists.target, lists.kept if lists.ragged else None)
+    ranked = (within_list(lists.scores, lists.kept) if lists.ragged else lists.scores).gather(1, order)
+    steps = suffix_logsumexp(ranked) - ranked
+    if lists.ragged:
+        chosen = torch.arange(ranked.shape[1], device=ranked.device) < lists.kept.sum(1, keepdim=True)
+        steps = torch.where(chosen, steps, 0.0)
+    if weights == "position":
+        steps = steps * _position_weights(steps, lists.kept.sum(1, keepdim=True))
+    return steps[:, :k].sum(1) * lists.counted, lists.counted
+
+
+def _position_weights(steps: Float[Tensor, "n m"], size: Int[Tensor, "n 1"]) -> Float[Tensor, "n m"]:
+    """(2^(m - i) - 1) / (2^(m - 1) - 1), from powers that do not overflow; the last choice weighs nothing."""
+    behind = torch.arange(steps.shape[1], device=steps.device, dtype=steps.dtype)
+    last = torch.exp2(1 - size.to(steps.dtype))
+    return (torch.exp2(-behind) - last).clamp_min(0.0) / torch.where(last == 1, 1.0, 1 - last)
 
 
 @loss(
@@ -167,4 +200,4 @@ def xe_ndcg(
     raised = torch.where(lists.kept, torch.exp2(lists.target - top) - noise * torch.exp2(-top), 0.0)
     total = raised.sum(1, keepdim=True)
     share = raised / torch.where(total == 0, 1.0, total)
-    return _choice(lists.scores, share, lists.kept) * lists.counted, lists.counted
+    return _choice(lists, share) * lists.counted, lists.counted

@@ -36,13 +36,7 @@ def _bump(gap: Tensor) -> Tensor:
     return torch.addcmul(share, share, share, value=-1)  # share (1 - share), in one pass
 
 
-def _slope_of_bump(gap: Tensor) -> Tensor:
-    share = gap.sigmoid()
-    return share * (1 - share) * (1 - 2 * share)
-
-
 LOGISTIC = PairCost(lambda gap: F.softplus(gap, threshold=40.0), torch.sigmoid, _bump)
-STEP = PairCost(torch.sigmoid, _bump, _slope_of_bump)
 
 Weigh = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
 

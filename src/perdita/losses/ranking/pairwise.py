@@ -7,26 +7,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from perdita.core import Cost, Range, Traits, loss
-from perdita.losses.ranking.lists import CUTOFF, GAIN, as_lists, discounts, falling_order, shares
+from perdita.core import Choice, Cost, Range, Traits, loss
+from perdita.losses.ranking.lists import CUTOFF, GAIN, as_lists
 from perdita.losses.ranking.pair_sums import LOGISTIC, Pairs, pair_sums
+from perdita.losses.ranking.swap_weights import WEIGHTINGS, is_above, swap_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
 SCALE = Range(0, open="low", search=(0.1, 10.0), log=True)
 PAIRS_COST = Cost(time="n m m", memory="n m", passes=4)
-
-
-def _is_above(rows: Sequence[Tensor], columns: Sequence[Tensor]) -> Tensor:
-    return (rows[0] - columns[0]).sign_().relu_()
-
-
-def _ndcg_change(rows: Sequence[Tensor], columns: Sequence[Tensor]) -> Tensor:
-    return (rows[0] - columns[0]).relu_() * (rows[1] - columns[1]).abs_()
 
 
 @loss(
@@ -78,7 +69,7 @@ def rank_net(
     scaled = scale * lists.scores
     above = torch.where(lists.kept, lists.target, -1.0)
     below = torch.where(lists.kept, lists.target, math.inf)
-    total = pair_sums(Pairs(LOGISTIC, _is_above), scaled, scaled, (above,), (below,)).sum(1)
+    total = pair_sums(Pairs(LOGISTIC, is_above), scaled, scaled, (above,), (below,)).sum(1)
     return total / _pairs(above, lists.kept).clamp(min=1), lists.counted
 
 
@@ -97,7 +88,7 @@ def _pairs(target: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Float[Ten
     traits=Traits(
         convex=False, bounded=False, nonnegative=True, shift_invariant=True, scale_invariant=False, differentiable=False
     ),
-    ranges={"scale": SCALE, "gain": GAIN, "k": CUTOFF},
+    ranges={"scale": SCALE, "gain": GAIN, "k": CUTOFF, "weighting": Choice(WEIGHTINGS), "mix": Range(0)},
     domains={"target": "nonnegative"},
     cost=PAIRS_COST,
 )
@@ -108,6 +99,8 @@ def lambda_rank(
     scale: float = 1.0,
     gain: str = "exponential",
     k: int | None = None,
+    weighting: str = "lambda_rank",
+    mix: float = 10.0,
     mask: Bool[Tensor, "n m"] | None = None,
 ) -> Float[Tensor, "n"]:
     r"""RankNet's pairs, each weighed by what swapping its two items would change in NDCG.
@@ -117,7 +110,11 @@ def lambda_rank(
     .. math:: \ell = \sum_{t_i > t_j} |g_i - g_j|\, |D(r_i) - D(r_j)|\, \log(1 + e^{-\text{scale} (s_i - s_j)})
 
     The ranks have no gradient. A pair counts at a cutoff k where at least one of its items is among the first k.
-    The matrix of pairs is never held as a whole.
+    The matrix of pairs is never held as a whole. Other weights W_ij of a pair than these, of the LambdaLoss framework:
+
+    - "ndcg_loss1": g_i D(r_i), and "ndcg_loss2": |g_i - g_j| |D(|r_i - r_j|) - D(|r_i - r_j| + 1)|, whose losses bound
+      1 - NDCG; "ndcg_loss2++": mix times the weight of "ndcg_loss2" plus that of "lambda_rank".
+    - "uniform": 1, "difference": t_i - t_j, "squared_difference": t_i^2 - t_j^2; RankNet's sums.
 
     Args:
         scores: (n, m) scores s of the m items of each of n lists; equal ones rank by their place.
@@ -125,13 +122,17 @@ def lambda_rank(
         scale: σ of the logistic curve.
         gain: "exponential" for 2^t - 1, "linear" for t.
         k: cutoff of NDCG; None for the whole list.
+        weighting: "lambda_rank", "ndcg_loss1", "ndcg_loss2", "ndcg_loss2++", "uniform", "difference" or
+            "squared_difference".
+        mix: of "ndcg_loss2++", mu of the paper.
         mask: boolean (n, m), False for an item that is not there (lists of different lengths), or (n,) for lists.
 
     Returns:
         (n,) non-negative values; 0, and not counted in the mean, where no item is relevant.
 
     Raises:
-        InputError: relevance below 0, a scale that is not above 0, another gain, k below 1, shapes that do not fit.
+        InputError: relevance below 0, a scale that is not above 0, another gain or weighting, k below 1, shapes that do
+            not fit.
 
     Example:
         >>> scores, target = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[0, 0, 1]])
@@ -143,9 +144,6 @@ def lambda_rank(
         LambdaLoss Framework for Ranking Metric Optimization", CIKM 2018, section 4. In nats; divide by log 2 for bits.
     """
     lists = as_lists(scores, target, mask)
-    scaled, share = scale * lists.scores, shares(lists, gain, k)
-    rank = falling_order(lists.scores, lists.kept).argsort(dim=1)
-    discount = discounts(share, k)[rank]
-    below = torch.where(lists.kept, share, math.inf)
-    pairs = Pairs(LOGISTIC, _ndcg_change)
-    return pair_sums(pairs, scaled, scaled, (share, discount), (below, discount)).sum(1), lists.counted
+    scaled = scale * lists.scores
+    weigh, rows, columns = swap_weights(lists, weighting, gain=gain, k=k, mix=mix)
+    return pair_sums(Pairs(LOGISTIC, weigh), scaled, scaled, rows, columns).sum(1), lists.counted

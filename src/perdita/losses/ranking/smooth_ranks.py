@@ -8,21 +8,15 @@ import torch
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import most_negative
-from perdita.losses.ranking.lists import CUTOFF, GAIN, Lists, as_lists, discounts, falling_order, shares
-from perdita.losses.ranking.pair_sums import STEP, Pairs, pair_sums
+from perdita.losses.ranking.lists import CUTOFF, GAIN, Lists, as_lists, discounts, falling_order, shares, within_list
+from perdita.losses.ranking.soft_ranks import soft_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
 TEMPERATURE = Range(0, open="low", search=(0.05, 5.0), log=True)
 SMALLEST = 1e-12  # of a row or column sum that is divided by
-
-
-def _is_there(rows: Sequence[Tensor], columns: Sequence[Tensor]) -> Tensor:
-    return columns[0]
 
 
 @loss(
@@ -77,8 +71,7 @@ def approx_ndcg(
     """
     lists = as_lists(scores, target, mask)
     scaled = lists.scores / temperature
-    there = (lists.kept.to(scaled.dtype),)
-    rank = 0.5 + pair_sums(Pairs(STEP, _is_there), scaled, scaled, (), there)  # an item is half above itself
+    rank = 0.5 + soft_counts(within_list(scaled, lists.kept) if lists.ragged else scaled)  # half above itself
     reached = (shares(lists, gain) / torch.log2(1 + rank)).sum(1)
     return (1 - reached) * lists.counted, lists.counted
 
@@ -146,6 +139,19 @@ def neural_ndcg(
     rows, columns = _sinkhorn(matrix, there, sinkhorn_iterations)
     sorted_gains = rows * torch.einsum("nri,ni->nr", matrix, columns * share)
     return (1 - (sorted_gains * discounts(share, k)).sum(1)) * lists.counted, lists.counted
+
+
+def perturbed_scores(
+    scores: Float[Tensor, "n m"], *, samples: int = 32, scale: float = 0.1, generator: torch.Generator | None = None
+) -> Float[Tensor, "s n m"]:
+    """The scores with Gumbel noise, several times: `neural_ndcg` of each is the stochastic form of NeuralSort.
+
+    Source: Grover, Wang, Zweig, Ermon, "Stochastic Optimization of Sorting Networks via Continuous Relaxations", ICLR
+    2019, arXiv 1903.08850, section 4.2.
+    """
+    noise = torch.rand(samples, *scores.shape, generator=generator, dtype=scores.dtype, device=scores.device)
+    tiny = torch.finfo(scores.dtype).tiny
+    return scores - scale * (-noise.clamp_min(tiny).log()).clamp_min(tiny).log()
 
 
 def _soft_sorting(

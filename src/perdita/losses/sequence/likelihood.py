@@ -9,12 +9,11 @@ import torch
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import pick
 from perdita.losses.classification.cross_entropy import cross_entropy
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, expected
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
-
-SMOOTHING = Range(0, 1, search=(0.0, 0.3))
 
 
 @loss(
@@ -23,7 +22,7 @@ SMOOTHING = Range(0, 1, search=(0.0, 0.3))
     traits=Traits(
         convex=True, bounded=False, nonnegative=True, shift_invariant=True, scale_invariant=False, differentiable=True
     ),
-    ranges={"label_smoothing": SMOOTHING, "length_power": Range(0, search=(0.0, 1.0))},
+    ranges={"label_smoothing": LABEL_SMOOTHING, "length_power": Range(0, search=(0.0, 1.0))},
     cost=Cost(time="n c t", memory="n c t"),
     ignore_index=-100,
 )
@@ -83,19 +82,21 @@ def sequence_nll(
         proper=True, classification_calibrated=True, bounded=False, nonnegative=True, symmetric=False,
         shift_invariant=False, scale_invariant=False, differentiable=True,
     ),
-    ranges={"coefficient": Range(0, search=(1e-5, 1e-2), log=True), "label_smoothing": SMOOTHING},
+    ranges={"coefficient": Range(0, search=(1e-5, 1e-2), log=True), "label_smoothing": LABEL_SMOOTHING},
     ignore_index=-100,
 )  # fmt: skip
 def z_regularized_cross_entropy(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     coefficient: float = 1e-4,
     label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy plus a small multiple of the squared log-normaliser of the softmax.
 
-    .. math:: \ell = -\log \mathrm{softmax}(z)_y + \text{coefficient} \cdot \Big(\log \sum_k e^{z_k}\Big)^2
+    With t the target as a distribution:
+
+    .. math:: \ell = -\sum_k t_k \log \mathrm{softmax}(z)_k + \text{coefficient} \cdot \Big(\log \sum_k e^{z_k}\Big)^2
 
     Cross-entropy does not see a constant that is added to all logits; the second term keeps it near zero, so that
     logits do not drift out of the range of half precision. At its minimum the normaliser is 1 and the softmax the
@@ -103,7 +104,7 @@ def z_regularized_cross_entropy(
 
     Args:
         logits: (n, c, *d) unnormalised scores z.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         coefficient: at least 0.
         label_smoothing: in [0, 1], of the cross-entropy.
 
@@ -111,7 +112,8 @@ def z_regularized_cross_entropy(
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, a negative coefficient, a label_smoothing outside [0, 1].
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a negative coefficient, a
+            label_smoothing outside [0, 1].
 
     Example:
         >>> logits = torch.zeros(1, 2)
@@ -123,6 +125,9 @@ def z_regularized_cross_entropy(
         De Brébisson and Vincent, "The Z-loss", 2016, arXiv 1604.08859, has the name for another loss, `z_loss`. This
         one: Chowdhery et al., "PaLM", JMLR 2023, arXiv 2204.02311, section 5, with the coefficient 1e-4.
     """
+    if target.is_floating_point():
+        found = cross_entropy.per_example(logits, target, label_smoothing=label_smoothing)
+        return found + coefficient * logits.logsumexp(1).square()
     values, own = cross_entropy.per_example(logits, target), pick(logits, target)
     log_normalizer = values + own
     if label_smoothing > 0:
@@ -137,28 +142,28 @@ def z_regularized_cross_entropy(
         proper=False, classification_calibrated=True, convex=False, bounded=False, symmetric=False,
         shift_invariant=True, scale_invariant=False, differentiable=True,
     ),
-    ranges={"entropy_weight": Range(search=(0.0, 1.0)), "label_smoothing": SMOOTHING},
+    ranges={"entropy_weight": Range(search=(0.0, 1.0)), "label_smoothing": LABEL_SMOOTHING},
     cost=Cost(passes=4),
     ignore_index=-100,
 )  # fmt: skip
 def entropy_regularized_cross_entropy(
     logits: Float[Tensor, "n c *d"],
-    target: Int[Tensor, "n *d"],
+    target: Int[Tensor, "n *d"] | Float[Tensor, "n c *d"],
     *,
     entropy_weight: float = 0.1,
     label_smoothing: float = 0.0,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy minus a multiple of the entropy of the prediction.
 
-    With p = softmax(logits):
+    With p = softmax(logits) and t the target as a distribution:
 
-    .. math:: \ell = -\log p_y - \text{entropy\_weight} \cdot H(p), \qquad H(p) = -\sum_k p_k \log p_k
+    .. math:: \ell = -\sum_k t_k \log p_k - \text{entropy\_weight} \cdot H(p), \qquad H(p) = -\sum_k p_k \log p_k
 
     A positive weight keeps predictions from growing too sure, a negative one sharpens them.
 
     Args:
         logits: (n, c, *d) unnormalised scores.
-        target: (n, *d) class indices y.
+        target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         entropy_weight: of either sign.
         label_smoothing: in [0, 1], of the cross-entropy.
 
@@ -166,7 +171,7 @@ def entropy_regularized_cross_entropy(
         (n, *d) values, at least -entropy_weight log c.
 
     Raises:
-        InputError: labels outside 0..c-1, a label_smoothing outside [0, 1].
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1].
 
     Example:
         >>> logits = torch.zeros(1, 4)
@@ -179,7 +184,5 @@ def entropy_regularized_cross_entropy(
         arXiv 1701.06548, equation 3.
     """
     log_probs = logits.log_softmax(1)
-    values = -pick(log_probs, target)
-    if label_smoothing > 0:
-        values = (1 - label_smoothing) * values - label_smoothing * log_probs.mean(1)
-    return values + entropy_weight * (log_probs.exp() * log_probs).sum(1)
+    found = expected(-log_probs, target, label_smoothing)
+    return found + entropy_weight * (log_probs.exp() * log_probs).sum(1)

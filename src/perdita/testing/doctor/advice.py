@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+NARROW = "Compute in float32 (`input.float()`): float16 ends at 65504, and float32 passes here."
 CLAIM = "Correct the claim in Traits(…) on the card, or the formula, whichever is wrong."
 ADVICE: dict[str, str] = {
     "module_equals_function": "Let the module call the function's own formula; a derived class does so by itself.",
@@ -18,6 +19,8 @@ ADVICE: dict[str, str] = {
     "gradcheck": "Look for detach, .data, rounding or a hand-written backward that differs from the formula.",
     "gradgradcheck": "Write the backward of a custom autograd function with differentiable operations.",
     "half_precision": "Compute in float32 (`input.float()`) and let the gradient come back in the input's own dtype.",
+    "long_batch": "Sum and count in float32 (`input.float()`), and divide there: float16 ends at 65504.",
+    "silent": "Change the call that warns, or the argument that it warns of.",
     "result_dtype": "Make constants with the input's dtype (`torch.full_like`, `input.new_tensor`) and cast nothing.",
     "extreme_inputs": "Use log_softmax, logsigmoid, softplus or logaddexp in place of exp, log and division.",
     "nan_is_shown": "Do not clean values with nan_to_num, clamp or a mask: a hidden NaN trains a broken model.",
@@ -54,3 +57,8 @@ ADVICE: dict[str, str] = {
         )
     },
 }  # fmt: skip
+
+
+def advice(check: str, message: str) -> str:
+    """What to do about a failure; float32 comes first, so that a failure of float16 alone is one of its range."""
+    return NARROW if check == "extreme_inputs" and "torch.float16" in message else ADVICE[check]

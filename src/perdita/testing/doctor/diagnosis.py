@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from perdita.core.errors import InputError, nearest
 from perdita.testing.battery import Outcome, run_checks, subject_of
-from perdita.testing.doctor.advice import ADVICE
+from perdita.testing.doctor.advice import advice
 from perdita.testing.doctor.inputs import ARGUMENTS, SAMPLERS
 from perdita.testing.doctor.price import Price, price
 from perdita.testing.registry import CHECKS, ConformanceError
@@ -100,9 +101,12 @@ def diagnose(
         subject = replace(subject, sampler=sampler, arguments=arguments)
     outcomes = run_checks(subject, checks)
     traits: Mapping[str, Any] = dict(card.traits.items())
-    if subject.plain is not None and checks is None:
-        refuses = any(outcome.check == "vmap" and outcome.status == "fail" for outcome in outcomes)
-        traits = seen_traits(replace(subject, card=replace(card, limits={"vmap": "fails"})) if refuses else subject)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if subject.plain else "default")  # the check ``silent`` has told them
+        if subject.plain is not None and checks is None:
+            refuses = any(outcome.check == "vmap" and outcome.status == "fail" for outcome in outcomes)
+            traits = seen_traits(replace(subject, card=replace(card, limits={"vmap": "fails"})) if refuses else subject)
+        cost = _price(subject) if checks is None else None
     return Diagnosis(
         loss=card.name,
         task=card.task,
@@ -110,7 +114,7 @@ def diagnose(
         takes="; ".join(f"{item.name}: {item.expected()}" for item in card.signature.fields if not item.optional),
         findings=tuple(map(finding, outcomes)),
         traits=traits,
-        price=_price(subject) if checks is None else None,
+        price=cost,
     )
 
 
@@ -118,8 +122,8 @@ def finding(outcome: Outcome) -> Finding:
     """An outcome with its message and input apart, and with what to do where it fails."""
     message, _, shown = outcome.message.partition(INPUT)
     asks = (CHECKS[outcome.check].run.__doc__ or "").split("\n")[0]
-    advice = ADVICE[outcome.check] if outcome.status == "fail" else ""
-    return Finding(outcome.check, outcome.status, asks, message, shown, advice, outcome.seconds)
+    to_do = advice(outcome.check, message) if outcome.status == "fail" else ""
+    return Finding(outcome.check, outcome.status, asks, message, shown, to_do, outcome.seconds)
 
 
 def seen_traits(subject: Subject) -> dict[str, bool]:

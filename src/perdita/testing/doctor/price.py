@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from perdita.testing.subject import Subject
+from perdita.testing.subject import Subject, kept_bytes
 
 REPEATS = 9  # the median counts
 ROWS, ROWS_OF_SETS, CLASSES, FEW = 1024, 128, 256, 5
@@ -78,17 +78,3 @@ def seconds(step: Callable[[], object]) -> float:
         step()
         times.append(time.perf_counter() - start)
     return sorted(times)[REPEATS // 2]
-
-
-def kept_bytes(step: Callable[[], object], inputs: list[Tensor]) -> int:
-    """Bytes of the storages that autograd keeps in a call, each counted once, the inputs not at all."""
-    kept: dict[int, Tensor] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    own = {tensor.untyped_storage().data_ptr() for tensor in inputs}
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        step()
-    return sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in own)

@@ -1,0 +1,104 @@
+"""Fully connected models of one arm, stacked, with their gradients by hand.
+
+What autograd would give, without its graph: the parameters of an arm are views of one flat tensor, which the optimiser
+moves in one call, and activations and gradients are written into buffers that all arms of a training share, small
+enough to stay in a core's cache. An arm's gradient must be used before the next arm's is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+def is_dense(model: nn.Module) -> bool:
+    """Whether a model is a chain of fully connected layers with biases, as `perdita.compare.train.models.mlp` makes."""
+    layers = list(model) if isinstance(model, nn.Sequential) else []
+    kinds = [type(layer) for layer in layers]
+    biased = all(layer.bias is not None for layer in layers if isinstance(layer, nn.Linear))
+    return kinds[:2] == [nn.Flatten, nn.Linear] and set(kinds) <= {nn.Flatten, nn.Linear, nn.ReLU} and biased
+
+
+class Workspace:
+    """The buffers of a training: one gradient, and the activations for each number of rows."""
+
+    def __init__(self, model: nn.Sequential, seeds: int, numbers: int) -> None:
+        names = [name for name, layer in model.named_children() if isinstance(layer, nn.Linear)]
+        follows = [type(layer) for layer in [*list(model)[1:], nn.Identity()]]
+        after = dict(zip([name for name, _ in model.named_children()], follows, strict=True))
+        self.layers = [(name, after[name] is nn.ReLU) for name in names]  # and whether a ReLU comes next
+        self.widths = [model.get_submodule(name).out_features for name in names]  # type: ignore[union-attr]
+        self.seeds, self.gradient = seeds, torch.zeros(numbers)
+        self._rows: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
+
+    def hidden(self, rows: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Buffers (seeds, width, rows) of the hidden layers, and of the gradients to them."""
+        if rows not in self._rows:
+            shapes = [(self.seeds, width, rows) for width in self.widths[:-1]]
+            self._rows[rows] = [torch.empty(shape) for shape in shapes], [torch.empty(shape) for shape in shapes]
+        return self._rows[rows]
+
+
+class DenseArm:
+    """An arm's models: ``outputs`` is a leaf for the loss, whose gradient ``backward`` takes on to the parameters."""
+
+    buffers: Mapping[str, Tensor] = {}
+
+    def __init__(self, parameters: Mapping[str, Tensor], workspace: Workspace) -> None:
+        self.workspace = workspace
+        flat = torch.cat([parameter.flatten() for parameter in parameters.values()])
+        self.learnt = [flat]
+        self.parameters = _views(flat, parameters)
+        self.gradients = _views(workspace.gradient, parameters)
+        self.inputs: list[Tensor] = []
+
+    @torch.no_grad()
+    def outputs(self, features: Float[Tensor, "s n *f"]) -> Float[Tensor, "s n k"]:
+        """The models' outputs on their own rows."""
+        activations, self.inputs = [*self.workspace.hidden(features.shape[1])[0], None], []
+        return self._forward(features, activations, self.inputs).requires_grad_()
+
+    @torch.no_grad()
+    def predict(self, features: Float[Tensor, "s n *f"]) -> Float[Tensor, "s n k"]:
+        """The same for any number of rows, into tensors of their own."""
+        return self._forward(features, [None] * len(self.workspace.layers), [])
+
+    def _forward(self, features: Tensor, activations: list[Tensor | None], inputs: list[Tensor]) -> Tensor:
+        """The outputs; each layer's input is added to ``inputs``."""
+        hidden = features.flatten(2).transpose(1, 2)  # (s, width, n): so gradients lie as the weights do
+        for (name, rectified), buffer in zip(self.workspace.layers, activations, strict=True):
+            inputs.append(hidden)
+            bias = self.parameters[f"{name}.bias"].unsqueeze(2)
+            weight = self.parameters[f"{name}.weight"]
+            hidden = torch.baddbmm(bias, weight, hidden, out=buffer)
+            if rectified:
+                hidden.relu_()
+        return hidden.transpose(1, 2)
+
+    @torch.no_grad()
+    def backward(self, outputs: Float[Tensor, "s n k"]) -> None:
+        """Write the parameters' gradients, from that of the last outputs."""
+        self.learnt[0].grad = self.workspace.gradient
+        into = self.workspace.hidden(outputs.shape[1])[1]
+        wanted = outputs.grad.transpose(1, 2)
+        for place in reversed(range(len(self.workspace.layers))):
+            name, rectified = self.workspace.layers[place]
+            if rectified:
+                active = self.inputs[place + 1] if place + 1 < len(self.inputs) else outputs.transpose(1, 2)
+                wanted = torch.ops.aten.threshold_backward.grad_input(wanted, active, 0, grad_input=wanted)
+            torch.bmm(wanted, self.inputs[place].transpose(1, 2), out=self.gradients[f"{name}.weight"])
+            torch.sum(wanted, 2, out=self.gradients[f"{name}.bias"])
+            if place:
+                weight = self.parameters[f"{name}.weight"]
+                wanted = torch.bmm(weight.transpose(1, 2), wanted, out=into[place - 1])
+
+
+def _views(flat: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    parts = flat.split([parameter.numel() for parameter in parameters.values()])
+    return {name: part.view_as(held) for (name, held), part in zip(parameters.items(), parts, strict=True)}
