@@ -24,7 +24,7 @@ LISTED = {  # rooms whose other modules are their own affair: only these
         f"perdita.kernels.{name}"
         for name in (
             "linear", "rows", "row_loss", "one_pass", "tiled_cross_entropy", "vocabulary_parallel", "pairs",
-            "pair_weights", "gradient_cache", "gather",
+            "pair_weights", "gradient_cache", "gather", "responses.log_probabilities", "responses.preference",
         )
     ),
     "compare": ("perdita.compare.run", "perdita.compare.result", "perdita.compare.verdict.statistics"),

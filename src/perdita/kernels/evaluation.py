@@ -56,8 +56,10 @@ def fuse(
     check_reduction(reduction, normalizer)
     ignored = rowwise.ignore_index if ignore_index == "default" else ignore_index
     second = rowwise.card.signature.fields[1].name
-    if target is not None and second in fields:
-        raise InputError(f"{rowwise.card.name} got {second} twice")
+    if target is not None and second in fields:  # a teacher by name, then target is the loss's own target
+        if "target" not in rowwise.card.signature.names or second == "target":
+            raise InputError(f"{rowwise.card.name} got {second} twice")
+        second = "target"
     given = {**rowwise.held, **fields, **({} if target is None else {second: target})}
     rows = prepare(rowwise, head, given, shift=shift, weight=weight, mask=mask, ignore_index=ignored)  # type: ignore[arg-type]
     written = hand_written(rows, z_penalty) if impl not in ("blocked", "reference") else None

@@ -67,7 +67,8 @@ def fused_linear(
         hidden: (*n, d) inputs of the output layer; leading dimensions count as rows.
         weight: (v, d) weight of the output layer, as in `torch.nn.Linear`.
         target: the loss's second tensor, with the leading shape of hidden; (hidden, weight), and bias and softcap after
-            them, where it is the logits of another linear layer, a teacher's for example.
+            them, where it is the logits of another linear layer, a teacher's for example. Where the second tensor comes
+            by its name, as teacher_logits, it is the loss's field of the name target.
         bias: (v,) of the output layer.
         softcap: bound of the logits, by a scaled tanh.
         shift: k scores the hidden state at i against what stands at i + k of target, mask, example_weight and the other

@@ -52,8 +52,8 @@ class GatedLoRALinear(nn.Module):
         gate = self.gate if gate is None else gate
         if gate is None:
             return plain
-        update = (x @ self.down.T) @ self.up.T * self.scale
-        return torch.where(gate.unsqueeze(-1), plain + update, plain)
+        low = torch.where(gate.unsqueeze(-1), x @ self.down.T * self.scale, 0.0)  # (*b, t, rank): closed where narrow
+        return plain + low @ self.up.T
 
 
 @component("multi-token")

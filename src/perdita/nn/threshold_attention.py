@@ -72,8 +72,8 @@ def threshold_relative_attention(
     surviving = alive.to(scores.dtype)
     distance = surviving.sum(-1, keepdim=True) - surviving.cumsum(-1) + surviving
     logits = F.dropout(scores + widen(log_gate).unsqueeze(-1) * distance, dropout)
-    weights = logits.masked_fill(~alive, most_negative(logits.dtype)).softmax(-1)
-    return (torch.where(alive, weights, 0.0) @ widen(value)).to(value.dtype)
+    weights = logits.masked_fill(~alive, most_negative(logits.dtype)).softmax(-1)  # 0 where dropped, if any survives
+    return torch.where(alive.any(-1, keepdim=True), weights @ widen(value), 0.0).to(value.dtype)
 
 
 @component("tra")

@@ -29,6 +29,7 @@ SPLITS = {  # name: (length, probability of an ignore instruction, sentences)
     "8 times as long, sparse": (8 * LENGTH, 0.98, 24),
     "dense": (LENGTH, 0.1, 60),
 }
+CACHED_SCORES = 2**19  # of attention, in an evaluation
 LONGER = ("4 times as long", "8 times as long, sparse")
 
 
@@ -59,8 +60,8 @@ class SelfAttention(nn.Module):
 def _rotated(x: Float[Tensor, "b h t d"], places: Float[Tensor, "t"]) -> Float[Tensor, "b h t d"]:
     half = x.shape[-1] // 2
     angle = places.unsqueeze(1) * 10_000.0 ** (-torch.arange(half, dtype=x.dtype, device=x.device) / half)
-    left, right = x.chunk(2, -1)
-    return torch.cat([left * angle.cos() - right * angle.sin(), left * angle.sin() + right * angle.cos()], -1)
+    (left, right), cos, sin = x.chunk(2, -1), angle.cos(), angle.sin()
+    return torch.cat([left * cos - right * sin, left * sin + right * cos], -1)
 
 
 ATTENTIONS: dict[str, Callable[[], nn.Module]] = {
@@ -157,11 +158,12 @@ def _sentences(split: str, seed: int, device: str, short: bool) -> tuple[Int[Ten
 def _errors(
     trained: Trained, model: Decoder, sentences: list[tuple[Int[Tensor, "n t"], Bool[Tensor, "n t"]]]
 ) -> list[float]:
-    """The share of wrong bits of each seed's model on its sentences; a few at a time, for attention is square."""
+    """The share of wrong bits of each seed's model on its sentences; as many at a time as the cache holds scores of."""
     found = []
     for index, (tokens, reads) in enumerate(sentences):
         state = {name: tensor[0, index] for name, tensor in trained.states.items()}
-        said = torch.cat([functional_call(model, state, (part,)).argmax(1) for part in tokens[:, :-1].split(10)])
+        parts = tokens[:, :-1].split(max(1, CACHED_SCORES // (HEADS * tokens.shape[1] ** 2)))
+        said = torch.cat([functional_call(model, state, (part,)).argmax(1) for part in parts])
         found.append(float((said != tokens[:, 1:])[reads[:, 1:]].double().mean()))
     return found
 

@@ -47,7 +47,7 @@ class Layer(nn.Module):
     def forward(self, x: Float[Tensor, "b t w"], mask: Float[Tensor, "b 1 t t"]) -> Float[Tensor, "b t w"]:
         """The stream after the layer."""
         query, key, value = self.project(self.before(x)).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
-        weights = (query @ key.transpose(-1, -2) / math.sqrt(WIDTH / HEADS) + mask).softmax(-1)
+        weights = (query / math.sqrt(WIDTH / HEADS) @ key.transpose(-1, -2) + mask).softmax(-1)
         x = x + self.gather((weights @ value).transpose(1, 2).flatten(2))
         return x + self.fall(F.gelu(self.rise(self.between(x))))
 
