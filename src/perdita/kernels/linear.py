@@ -11,7 +11,7 @@ from torch import Tensor
 
 from perdita.core.criterion import Criterion
 from perdita.core.errors import InputError
-from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
+from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks, brier_in_place, squentropy_in_place
 from perdita.kernels.evaluation import fuse
 from perdita.kernels.inputs import Rows
 from perdita.kernels.row_loss import Head, RowLoss
@@ -24,6 +24,7 @@ OF_TARGET = (  # functions of the target's probability alone, which a test looks
     "logit_adjusted_cross_entropy", "poly_cross_entropy", "poly_drop", "poly_focal_multiclass", "self_adjusting_dice",
     "softmax_mae", "symmetric_cross_entropy",
 )  # fmt: skip
+DIRECT = {"brier": brier_in_place, "squentropy": squentropy_in_place}
 CACHED_LOGITS = 2**20  # of a block at least: fewer, and the calls cost more than the sums
 
 
@@ -124,18 +125,19 @@ def checked_shift(shift: int | bool) -> int:
 
 
 def _hand_written(rows: Rows, z_penalty: float) -> CrossEntropyBlocks | None:
-    """Cross-entropy with class indices alone, or a function of it, in eager mode."""
+    """Cross-entropy with class indices alone, a function of it, or what else has a short gradient; in eager mode."""
     target, options = rows.by_row.get("target"), rows.loss.options
     name, smoothing = rows.loss.card.name, options.get("label_smoothing", 0.0)
-    if name != "cross_entropy" and (name not in OF_TARGET or smoothing or rows.loss.parameters):
+    if name not in ("cross_entropy", *OF_TARGET, *DIRECT) or (smoothing and name != "cross_entropy"):
         return None
-    if not rows.plain or target is None or target.is_floating_point():
+    if not rows.plain or target is None or target.is_floating_point() or rows.loss.parameters:
         return None
-    if rows.shared or len(rows.by_row) != 1 or len(rows.heads) != 1:
+    if rows.shared or len(rows.by_row) != 1 or len(rows.heads) != 1 or (name in DIRECT and z_penalty):
         return None
-    softcap = next(iter(rows.heads.values())).softcap
-    of_target = None if name == "cross_entropy" else functools.partial(_of_log_odds, rows.loss)
-    return CrossEntropyBlocks(smoothing, softcap, z_penalty, of_target)
+    of_target = functools.partial(_of_log_odds, rows.loss) if name in OF_TARGET else None
+    others = {option: value for option, value in options.items() if option != "label_smoothing"}
+    direct = functools.partial(DIRECT[name], **others) if name in DIRECT else None
+    return CrossEntropyBlocks(smoothing, next(iter(rows.heads.values())).softcap, z_penalty, of_target, direct)
 
 
 def _of_log_odds(loss: RowLoss, log_odds: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
