@@ -11,6 +11,8 @@ from torch import Tensor
 
 from perdita.core.criterion import Criterion
 from perdita.core.errors import InputError
+from perdita.core.numerics import HALF
+from perdita.kernels.autograd import multiplies
 from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks, brier_in_place, squentropy_in_place
 from perdita.kernels.evaluation import fuse
 from perdita.kernels.inputs import Rows
@@ -79,7 +81,8 @@ def fused_linear(
         normalizer: replaces the denominator of the mean.
         z_penalty: of the squared log-sum-exp, which keeps it near zero.
         return_lse: also give the log-sum-exp of each row, (*n,), 0 where a row is left out; differentiable.
-        block_rows: rows of a block. By itself a block of logits is half as large as the weight, at least 4 MiB.
+        block_rows: rows of a block. By itself a block of logits is half as large as the weight, at least 4 MiB; as
+            large as the weight where a CPU multiplies in half precision.
         memory: bytes that one block of logits may take, where block_rows is not given.
         accumulate: dtype of sums over rows where inputs are narrower; None keeps the inputs' dtype.
         impl: "auto" takes the hand-written form for cross-entropy with class indices, and for functions of it such as
@@ -148,9 +151,15 @@ def _of_log_odds(loss: RowLoss, log_odds: Float[Tensor, "n"]) -> Float[Tensor, "
 
 
 def _block_rows(rows: Rows, block_rows: int | None, memory: int | None) -> int:
-    """Half as many rows as there are features: then a block of logits is half as large as the weight."""
+    """Half as many rows as there are features: then a block of logits is half as large as the weight.
+
+    As many where logits are stored in half precision: each block adds to a weight-sized sum in float32, which is then
+    as much work as its products.
+    """
     head = next(iter(rows.heads.values()))
-    least = max(head.hidden.shape[1] // 2, CACHED_LOGITS // max(head.classes, 1), 1)
+    hidden = head.hidden
+    stored = hidden.is_cpu and rows.plain and hidden.dtype in HALF and multiplies(hidden.dtype)
+    least = max(hidden.shape[1] // (1 if stored else 2), CACHED_LOGITS // max(head.classes, 1), 1)
     return checked_rows(head, block_rows, memory, least)
 
 
