@@ -85,13 +85,13 @@ def fused_linear(
             large as the weight where a CPU multiplies in half precision.
         memory: bytes that one block of logits may take, where block_rows is not given.
         accumulate: dtype of sums over rows where inputs are narrower; None keeps the inputs' dtype.
-        impl: "auto" takes the hand-written form for cross-entropy with class indices, and for functions of it such as
-            focal or generalised cross-entropy, in eager mode; "blocked" derives
-            everything from the loss's definition, "reference" holds all logits. For the former there
-            are also "triton", kernels that compute each tile of logits twice and store none, and "cut-cross-entropy",
-            the package of that name, which sums in the inputs' dtype. On a CUDA device "auto" takes the package where
-            it is installed, does what is asked, and accumulate is None; else the kernels, where they can. This project
-            has not measured either on a GPU.
+        impl: "auto" takes a hand-written form, where there is one: in eager mode for cross-entropy with class indices,
+            its functions (focal, generalised cross-entropy, ...), brier and squentropy. "blocked" derives everything
+            from the loss's definition, "reference" holds all logits. For cross-entropy and its functions "triton" are
+            kernels that compute each tile of logits twice and store none; for cross-entropy "cut-cross-entropy" is the
+            package of that name, which sums in the inputs' dtype. On a CUDA device "auto" takes the package where it is
+            installed and does what is asked, and accumulate is None; else the kernels, where they can. This project has
+            not measured either on a GPU.
         **options: hyper-parameters and further tensors of the loss, by name.
 
     Returns:
