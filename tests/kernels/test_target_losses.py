@@ -1,4 +1,4 @@
-"""Losses of the target's probability alone take the way of cross-entropy: which they are, and what they give there."""
+"""Losses whose gradient is written by hand as cross-entropy's is: which they are, and what they give there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from perdita import InputError
 from perdita.kernels import fused_linear
 from perdita.kernels.cross_entropy_blocks import log_odds
-from perdita.kernels.linear import OF_TARGET
+from perdita.kernels.linear import DIRECT, OF_TARGET
 from tests.kernels.test_fused_linear import CARDS, criterion, draw, leaves, with_gradients
 
 
@@ -31,7 +31,7 @@ def test_the_list_has_every_one_and_no_other() -> None:
     assert {name for name in CARDS if by_log_odds_alone(name)} == {"cross_entropy", *OF_TARGET}
 
 
-@pytest.mark.parametrize("name", OF_TARGET)
+@pytest.mark.parametrize("name", [*OF_TARGET, *DIRECT])
 @pytest.mark.parametrize("options", [{}, {"z_penalty": 0.1}, {"z_penalty": 0.1, "return_lse": True}, {"softcap": 2.0}])
 def test_equal_to_the_definition(name: str, options: dict[str, object]) -> None:
     batch = draw()
@@ -46,7 +46,7 @@ def test_equal_to_the_definition(name: str, options: dict[str, object]) -> None:
     torch.testing.assert_close(*found)
 
 
-@pytest.mark.parametrize("name", OF_TARGET)
+@pytest.mark.parametrize("name", [*OF_TARGET, *DIRECT])
 def test_certain_rows_stay_finite(name: str) -> None:
     """A probability of 1, and one of 0, in float32."""
     hidden = torch.tensor([[200.0], [-200.0]], requires_grad=True)

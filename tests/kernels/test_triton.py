@@ -106,6 +106,32 @@ def test_the_kernels_compile_for_a_device_that_is_not_there(tmp_path: Path) -> N
     assert all(0 < int(size) <= 163 * 1024 for size in run.stdout.split())
 
 
+PACKAGE = """
+import torch
+from perdita.kernels import fused_linear
+
+torch.manual_seed(0)
+hidden, weight = torch.randn(2, 8, 6, requires_grad=True), torch.randn(20, 6, requires_grad=True)
+target, items = torch.randint(20, (2, 8)), torch.rand(2, 8)
+target[0, 3] = -100
+mask = torch.arange(8) != 5
+for options in ({"softcap": 2.0}, {"example_weight": items, "mask": mask}, {"reduction": "none", "shift": 1}):
+    found = []
+    for impl in ("cut-cross-entropy", "reference"):
+        value = fused_linear("cross_entropy", hidden, weight, target, impl=impl, **options)
+        upstream = torch.linspace(1, 2, value.numel()).reshape(value.shape)
+        found.append([value, *torch.autograd.grad(value, [hidden, weight], upstream)])
+    torch.testing.assert_close(*found)
+"""
+
+
+@pytest.mark.slow
+def test_the_package_gives_the_same() -> None:
+    pytest.importorskip("cut_cross_entropy")
+    run = python("-W", "ignore", "-c", PACKAGE)
+    assert run.returncode == 0, run.stderr
+
+
 @pytest.mark.parametrize(
     ("loss", "dtype", "options", "message"),
     [("cross_entropy", torch.float32, {"impl": "triton"}, "CUDA device.*impl=\"blocked\""),

@@ -31,6 +31,7 @@ class CrossEntropyBlocks:
     softcap: float | None = None
     z_penalty: float = 0.0
     of_target: Callable[[Tensor], Tensor] | None = None  # values out of the target's log-odds, instead of cross-entropy
+    direct: Callable[[Tensor, Tensor], Tensor] | None = None  # values of another loss, its gradient over the logits
     columns: int = 1  # 2: the log-sum-exp is a value beside the loss, with a scale and a gradient of its own
 
     def __call__(
@@ -83,6 +84,11 @@ class CrossEntropyBlocks:
     ) -> Float[Tensor, "n 3"]:
         """What `_values` gives of some rows; the gradient, where it is wanted, in the place of the logits."""
         fade = self._cap(logits, wanted)
+        if self.direct is not None:  # alone: without penalty, smoothing or log-sum-exp
+            values = self.direct(logits, target)
+            if fade is not None:
+                logits.mul_(fade)
+            return torch.stack([values, torch.zeros_like(values), torch.ones_like(values)], 1)
         found = self._values(logits, target)  # and the logits become probabilities
         if wanted:
             self._subtract(logits, target, scale, found[:, 1], found[:, 2])
@@ -167,3 +173,30 @@ def _through(of_target: Callable[[Tensor], Tensor], cross_entropy: Float[Tensor,
     least = torch.finfo(cross_entropy.dtype).eps
     (slope,), (values,) = own_graph(total, [cross_entropy.clamp(min=least)])
     return values, slope
+
+
+def brier_in_place(logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"]) -> Float[Tensor, "n"]:
+    """sum (p - t)^2; with c = sum p^2 - p_y, its gradient is 2 p (p - c), and 2 p_y (p_y - 1 - c) at the target."""
+    torch.softmax(logits, 1, out=logits)
+    own = logits.gather(1, target)
+    logits.scatter_(1, target, 0.0)
+    others = torch.linalg.vector_norm(logits, dim=1, keepdim=True).square()
+    shift = others - own * (1 - own)
+    logits.mul_(logits - shift).mul_(2)
+    logits.scatter_(1, target, 2 * own * (own - 1 - shift))
+    return (others + (1 - own).square()).squeeze(1)
+
+
+def squentropy_in_place(
+    logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], square_weight: float = 1.0
+) -> Float[Tensor, "n"]:
+    """Cross-entropy and the mean square of the wrong logits; the gradient is a sum as well."""
+    share = square_weight / max(logits.shape[1] - 1, 1)
+    own, highest = logits.gather(1, target), logits.amax(1, keepdim=True)
+    probs = logits.softmax(1)
+    lse = highest - probs.amax(1, keepdim=True).log()
+    probs.scatter_add_(1, target, probs.new_full(target.shape, -1.0))
+    logits.scatter_(1, target, 0.0)
+    square = torch.linalg.vector_norm(logits, dim=1, keepdim=True).square()
+    torch.add(probs, logits, alpha=2 * share, out=logits)
+    return (lse - own + share * square).squeeze(1)

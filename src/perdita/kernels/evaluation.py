@@ -63,8 +63,10 @@ def fuse(
     given = {**rowwise.held, **fields, **({} if target is None else {second: target})}
     rows = prepare(rowwise, head, given, shift=shift, weight=weight, mask=mask, ignore_index=ignored)  # type: ignore[arg-type]
     written = hand_written(rows, z_penalty) if impl not in ("blocked", "reference") else None
+    if written is not None and written.direct is not None and return_lse:
+        written = None  # its gradient has no room for a second one
     wish = None
-    if written is not None:
+    if written is not None and written.direct is None:
         again = functools.partial(_values_and_lse, block_rows=block_rows(rows), accumulate=accumulate)
         wish = Wish(written, return_lse, accumulate, again)
     with torch.autocast(head.hidden.device.type, enabled=False):

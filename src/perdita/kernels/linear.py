@@ -11,7 +11,9 @@ from torch import Tensor
 
 from perdita.core.criterion import Criterion
 from perdita.core.errors import InputError
-from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
+from perdita.core.numerics import HALF
+from perdita.kernels.autograd import multiplies
+from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks, brier_in_place, squentropy_in_place
 from perdita.kernels.evaluation import fuse
 from perdita.kernels.inputs import Rows
 from perdita.kernels.row_loss import Head, RowLoss
@@ -24,6 +26,7 @@ OF_TARGET = (  # functions of the target's probability alone, which a test looks
     "logit_adjusted_cross_entropy", "poly_cross_entropy", "poly_drop", "poly_focal_multiclass", "self_adjusting_dice",
     "softmax_mae", "symmetric_cross_entropy",
 )  # fmt: skip
+DIRECT = {"brier": brier_in_place, "squentropy": squentropy_in_place}
 CACHED_LOGITS = 2**20  # of a block at least: fewer, and the calls cost more than the sums
 
 
@@ -80,16 +83,17 @@ def fused_linear(
         normalizer: replaces the denominator of the mean.
         z_penalty: of the squared log-sum-exp, which keeps it near zero.
         return_lse: also give the log-sum-exp of each row, (*n,), 0 where a row is left out; differentiable.
-        block_rows: rows of a block. By itself a block of logits is half as large as the weight, at least 4 MiB.
+        block_rows: rows of a block. By itself a block of logits is half as large as the weight, at least 4 MiB; as
+            large as the weight where a CPU multiplies in half precision.
         memory: bytes that one block of logits may take, where block_rows is not given.
         accumulate: dtype of sums over rows where inputs are narrower; None keeps the inputs' dtype.
-        impl: "auto" takes the hand-written form for cross-entropy with class indices, and for functions of it such as
-            focal or generalised cross-entropy, in eager mode; "blocked" derives
-            everything from the loss's definition, "reference" holds all logits. For the former there
-            are also "triton", kernels that compute each tile of logits twice and store none, and "cut-cross-entropy",
-            the package of that name, which sums in the inputs' dtype. On a CUDA device "auto" takes the package where
-            it is installed, does what is asked, and accumulate is None; else the kernels, where they can. This project
-            has not measured either on a GPU.
+        impl: "auto" takes a hand-written form, where there is one: in eager mode for cross-entropy with class indices,
+            its functions (focal, generalised cross-entropy, ...), brier and squentropy. "blocked" derives everything
+            from the loss's definition, "reference" holds all logits. For cross-entropy and its functions "triton" are
+            kernels that compute each tile of logits twice and store none; for cross-entropy "cut-cross-entropy" is the
+            package of that name, which sums in the inputs' dtype. On a CUDA device "auto" takes the package where it is
+            installed and does what is asked, and accumulate is None; else the kernels, where they can. This project has
+            not measured either on a GPU.
         **options: hyper-parameters and further tensors of the loss, by name.
 
     Returns:
@@ -148,18 +152,19 @@ def checked_shift(shift: int | bool) -> int:
 
 
 def _hand_written(rows: Rows, z_penalty: float) -> CrossEntropyBlocks | None:
-    """Cross-entropy with class indices alone, or a function of it, in eager mode."""
+    """Cross-entropy with class indices alone, a function of it, or what else has a short gradient; in eager mode."""
     target, options = rows.by_row.get("target"), rows.loss.options
     name, smoothing = rows.loss.card.name, options.get("label_smoothing", 0.0)
-    if name != "cross_entropy" and (name not in OF_TARGET or smoothing or rows.loss.parameters):
+    if name not in ("cross_entropy", *OF_TARGET, *DIRECT) or (smoothing and name != "cross_entropy"):
         return None
-    if not rows.plain or target is None or target.is_floating_point():
+    if not rows.plain or target is None or target.is_floating_point() or rows.loss.parameters:
         return None
-    if rows.shared or len(rows.by_row) != 1 or len(rows.heads) != 1:
+    if rows.shared or len(rows.by_row) != 1 or len(rows.heads) != 1 or (name in DIRECT and z_penalty):
         return None
-    softcap = next(iter(rows.heads.values())).softcap
-    of_target = None if name == "cross_entropy" else functools.partial(_of_log_odds, rows.loss)
-    return CrossEntropyBlocks(smoothing, softcap, z_penalty, of_target)
+    of_target = functools.partial(_of_log_odds, rows.loss) if name in OF_TARGET else None
+    others = {option: value for option, value in options.items() if option != "label_smoothing"}
+    direct = functools.partial(DIRECT[name], **others) if name in DIRECT else None
+    return CrossEntropyBlocks(smoothing, next(iter(rows.heads.values())).softcap, z_penalty, of_target, direct)
 
 
 def _of_log_odds(loss: RowLoss, log_odds: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
@@ -170,9 +175,15 @@ def _of_log_odds(loss: RowLoss, log_odds: Float[Tensor, "n"]) -> Float[Tensor, "
 
 
 def block_rows_of(rows: Rows, block_rows: int | None, memory: int | None) -> int:
-    """Half as many rows as there are features: then a block of logits is half as large as the weight."""
+    """Half as many rows as there are features: then a block of logits is half as large as the weight.
+
+    As many where logits are stored in half precision: each block adds to a weight-sized sum in float32, which is then
+    as much work as its products.
+    """
     head = next(iter(rows.heads.values()))
-    least = max(head.hidden.shape[1] // 2, CACHED_LOGITS // max(head.classes, 1), 1)
+    hidden = head.hidden
+    stored = hidden.is_cpu and rows.plain and hidden.dtype in HALF and multiplies(hidden.dtype)
+    least = max(hidden.shape[1] // (1 if stored else 2), CACHED_LOGITS // max(head.classes, 1), 1)
     return checked_rows(head, block_rows, memory, least)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,7 +92,8 @@ class DeviceCrossEntropy(Function):
         ctx: Any, cut: Cut, definition: Definition | None, hidden: Tensor, weight: Tensor, bias: Tensor | None,
         target: Tensor, order: Tensor, many: Tensor,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        values, lse, by_class = _sums(cut, hidden, weight, bias, target, order, many)
+        with _device_of(hidden):
+            values, lse, by_class = _sums(cut, hidden, weight, bias, target, order, many)
         ctx.cut, ctx.definition = cut, definition
         ctx.save_for_backward(hidden, weight, bias, target, order, many, lse, by_class)
         ctx.set_materialize_grads(False)
@@ -105,7 +107,8 @@ class DeviceCrossEntropy(Function):
         if torch.is_grad_enabled():
             found = _differentiable(ctx.definition, (hidden, weight, bias), wanted, upstream)
         else:
-            found = _slopes(ctx.cut, hidden, weight, bias, target, order, many, lse, by_class, upstream, wanted)
+            with _device_of(hidden):
+                found = _slopes(ctx.cut, hidden, weight, bias, target, order, many, lse, by_class, upstream, wanted)
         return (None, None, *found, None, None, None)
 
 
@@ -177,6 +180,11 @@ def _slopes(
     )  # fmt: skip
     by_hidden = None if by_hidden is None else by_hidden.mul_(largest).to(hidden.dtype)
     return [by_hidden, by_weight, by_bias]
+
+
+def _device_of(hidden: Tensor) -> AbstractContextManager[Any]:
+    """Kernels start on the current device, which need not be the tensors'."""
+    return torch.cuda.device(hidden.device) if hidden.is_cuda else nullcontext()
 
 
 def _or(tensor: Tensor | None, other: Tensor) -> Tensor:
