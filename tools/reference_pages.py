@@ -89,7 +89,8 @@ def call(card: Card) -> str:
         if name in card.signature.defaults or parameter.default is parameter.empty
     ]
     lines = [f"perdita.functional.{card.name}({', '.join(own)})"] if card.function is not None else []
-    return "```python\n" + "\n".join([*lines, f"perdita.{card.class_name}(...)"]) + "\n```"
+    made = "(...)" if card.function is not None else module_pages.signature(card.criterion)
+    return "```python\n" + "\n".join([*lines, f"perdita.{card.class_name}{made}"]) + "\n```"
 
 
 def picture(curve: Curve | None) -> str:

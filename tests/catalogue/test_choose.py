@@ -40,8 +40,16 @@ def test_a_trait_decides(need, better, worse):
     assert need in best.met
 
 
-def test_without_the_need_the_same_trait_says_nothing():
-    assert texts(made(traits=Traits(proper=False))) == texts(made(traits=Traits(proper=True))) == {}
+def test_with_another_need_the_same_trait_says_nothing():
+    assert texts(made(traits=Traits(proper=False)), imbalance=True) == texts(
+        made(traits=Traits(proper=True)), imbalance=True
+    )
+
+
+def test_without_any_need_what_is_proper_and_convex_comes_first():
+    plain = texts(made(traits=Traits(proper=True, convex=True)))
+    assert sorted(plain.values()) == [0.5, 0.5]
+    assert texts(made(traits=Traits(proper=False))) == {}
 
 
 @pytest.mark.parametrize("need", QUESTIONS)
@@ -75,7 +83,7 @@ def test_rows_and_costs_speak_to_memory():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("verdict", "weight"), [("holds", 1.0), ("does not hold", -1.0), ("inconclusive", None)])
+@pytest.mark.parametrize(("verdict", "weight"), [("holds", 0.5), ("does not hold", -0.5), ("inconclusive", None)])
 def test_a_verdict_speaks_for_or_against(verdict, weight):
     result = {"squentropy": {"verdict": verdict, "statement": "It is better."}}
     found = texts(perdita.card("squentropy"), result)
@@ -86,13 +94,14 @@ def test_the_claim_of_a_survey_speaks_of_no_single_loss():
     card = perdita.card("log_cosh")
     assert sum(other.paper == card.paper for other in perdita.cards()) > 5
     result = {card.paper: {"verdict": "holds", "statement": "All are alike."}}
-    (choice,) = choose(Answers(), cards=[card], results=result)
+    (choice,) = choose(Answers(memory=False, noise=None, imbalance=True), cards=[card], results=result)
     assert choice.reasons == ()
 
 
 def test_what_makes_a_loss_harder_to_use_speaks_against_it():
     assert min(texts(perdita.card("rank_mixup")).values()) <= -1
-    assert texts(made(limits={"compile": "reads values"})) == {"does not support compile": -0.25}
+    limited = made(limits={"compile": "reads values"}, traits=Traits())
+    assert texts(limited) == {"does not support compile": -0.25}
     assert min(texts(made(traits=Traits(classification_calibrated=False))).values()) == -2
 
 
@@ -118,3 +127,33 @@ def test_the_command_is_one_that_compare_takes(task, need):
     metrics = {metric.name for metric in MEASURED[task]}
     assert given.get("--metric", MEASURED[task][0].name) in metrics
     assert set(METRICS.values()) <= {metric.name for metric in MEASURED["multiclass"]}
+
+
+def test_what_calls_tell_of_a_loss():
+    from perdita.catalogue.behaviour import background_is_free, pulls_evenly
+
+    slow, steep = ("l1", "huber", "log_cosh", "smooth_l1", "tukey"), ("mse", "expectile", "berhu", "cross_entropy")
+    assert all(pulls_evenly(perdita.card(name)) for name in slow)
+    assert not any(pulls_evenly(perdita.card(name)) for name in steep)
+    free, counting = ("binary_dice", "binary_jaccard"), ("binary_cross_entropy", "binary_focal", "dice")
+    assert all(background_is_free(perdita.card(name)) for name in free)
+    assert not any(background_is_free(perdita.card(name)) for name in counting)
+
+
+FITTING = {  # a problem → a loss that a reader of the field expects among the first
+    Answers(task="multiclass"): "cross_entropy",
+    Answers(task="multiclass", noise=True): "generalized_cross_entropy",
+    Answers(task="multiclass", imbalance=True, calibrated=True): "logit_adjusted_cross_entropy",
+    Answers(task="regression", noise=True): "huber",
+    Answers(task="regression", imbalance=True): "cisir",
+    Answers(task="binary", imbalance=True, calibrated=True): "binary_cross_entropy",
+    Answers(task="segmentation", imbalance=True): "binary_tversky",
+    Answers(task="embedding", memory=True): "proxy_nca",
+    Answers(task="multilabel", imbalance=True): "multilabel_soft_margin",
+    Answers(task="ordinal"): "ordinal_cross_entropy",
+}
+
+
+@pytest.mark.parametrize("answers", FITTING, ids=lambda answers: f"{answers.task} {' '.join(answers.needs)}".strip())
+def test_the_shortlist_of_a_usual_problem(answers):
+    assert FITTING[answers] in [choice.card.name for choice in choose(answers, limit=6)]

@@ -122,3 +122,10 @@ def test_a_terminal_gets_the_same_words():
     )
     assert done.returncode == 0
     assert b"squentropy" in done.stdout
+
+
+def test_a_command_or_function_tried_in_python_is_told_where_it_lives():
+    with pytest.raises(AttributeError, match=r"perdita\.catalogue\.search\.find"):
+        _ = perdita.find
+    with pytest.raises(AttributeError, match=r"perdita\.functional\.focal, the module Focal"):
+        _ = perdita.focal

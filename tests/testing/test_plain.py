@@ -41,7 +41,8 @@ def test_every_form_can_be_named(task):
     losses = {
         "multiclass": nn.CrossEntropyLoss, "probabilities": nn.BCELoss, "soft": nn.CrossEntropyLoss,
         "sign": nn.SoftMarginLoss, "counts": nn.PoissonNLLLoss, "log_probs": nn.KLDivLoss, "triplet":
-        nn.TripletMarginLoss, "multilabel": nn.MultiLabelSoftMarginLoss,
+        nn.TripletMarginLoss, "multilabel": nn.MultiLabelSoftMarginLoss, "pairs": nn.CosineEmbeddingLoss,
+        "ranking": nn.MarginRankingLoss, "variance": nn.GaussianNLLLoss, "embeddings": plain_losses.only_equal_labels,
     }  # fmt: skip
     subject = subject_of(losses.get(task, nn.MSELoss), task=task)
     assert subject.card.task == task
@@ -70,7 +71,7 @@ def test_a_careless_loss_fails_where_it_is_careless():
     found = verdicts(plain_losses.naive_cross_entropy)
     wrong = {name for name, outcome in found.items() if outcome.status == "fail"}
     assert wrong == {"extreme_inputs", "empty", "rejects_shape", "compile", "vmap"}
-    assert "plain_losses.py:12 in naive_cross_entropy: Data-dependent branching" in found["compile"].message
+    assert "plain_losses.py:14 in naive_cross_entropy: Data-dependent branching" in found["compile"].message
 
 
 def test_a_loss_that_broadcasts_is_told_so_on_two_rows():

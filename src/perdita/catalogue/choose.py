@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import perdita.losses  # noqa: F401 (fills the catalogue)
+from perdita.catalogue.behaviour import background_is_free, pulls_evenly
 from perdita.core import catalogue
 from perdita.core.card import Card
 from perdita.core.errors import InputError, nearest
@@ -135,6 +136,10 @@ def reasons(card: Card, answers: Answers, results: Mapping[str, Mapping[str, Any
     for need in answers.needs:
         for weight, text in speak[need](card):
             yield Reason(weight, text, need)
+    if not answers.needs and card.traits.proper:
+        yield Reason(0.5, "proper: its expectation is least at the true probabilities")
+    if not answers.needs and card.traits.convex and card.rowwise:
+        yield Reason(0.5, "convex in what the model gives, and each value is its own row's")
     if card.traits.classification_calibrated is False:
         yield Reason(-2.0, "not classification calibrated: its minimiser may put a wrong class first")
     if further := [item.name for item in card.signature.fields if not item.optional][2:]:
@@ -142,7 +147,7 @@ def reasons(card: Card, answers: Answers, results: Mapping[str, Mapping[str, Any
     if card.limits:
         yield Reason(-0.25 * len(card.limits), f"does not support {', '.join(card.limits)}")
     if (result := results.get(card.paper or "")) is not None:
-        weight = {"holds": 1.0, "does not hold": -1.0}.get(str(result["verdict"]), 0.0)
+        weight = {"holds": 0.5, "does not hold": -0.5}.get(str(result["verdict"]), 0.0)
         if weight:
             yield Reason(weight, f"its paper's claim {result['verdict']} when measured again: {result['statement']}")
 
@@ -158,6 +163,8 @@ def _room(card: Card) -> str:
 def _imbalance(card: Card) -> Facts:
     if _room(card) == "imbalance":
         yield 2.0, "made for classes or targets of unequal frequency"
+    if card.task == "segmentation" and background_is_free(card):
+        yield 2.0, "background that is predicted right counts for nothing, however much there is of it"
     named = {*card.signature.defaults, *(item.name for item in card.signature.fields)}
     if own := [name for name in OWN_PRIOR if name in named]:
         yield 1.0, f"takes {', '.join(own)}"
@@ -168,6 +175,8 @@ def _noise(card: Card) -> Facts:
         yield 2.0, "symmetric: labels that are wrong at random do not move its minimiser"
     if card.traits.minimizer in ("median", "quantile"):
         yield 2.0, f"its best constant is the {card.traits.minimizer}, which outliers hardly move"
+    if pulls_evenly(card):
+        yield 1.0, "an outlier pulls no harder, however far it lies"
     if card.traits.bounded:
         yield 1.0, "bounded: a wrong label costs only so much"
     if _room(card) == "noise":

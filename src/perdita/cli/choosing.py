@@ -41,6 +41,10 @@ def choose(
              for row in rows]  # fmt: skip
     console = open_console()
     print_table(console, shown, {"name": "loss", "summary": "what it is", "why": "for and against"})
+    met = {need for choice in found for need in choice.met}
+    for need in answers.needs:
+        if need not in met:
+            console.print(f"no fact of these losses speaks to: {QUESTIONS[need]}", markup=False, highlight=False)
     if command is None:
         console.print("settle it: `perdita compare` has no data of this task; compare them in your own training")
     else:
