@@ -45,7 +45,7 @@ def test_components_are_read_from_the_cards():
         for name in names:
             assert others.get(name, slug) == slug
             assert name in others or perdita.card(name).paper == slug
-    assert components()["squentropy"] == ["squentropy"]
+    assert components()["squentropy"] == ["binary_squentropy", "squentropy"]
 
 
 def test_components_that_are_no_losses_are_read_from_their_registry(monkeypatch):

@@ -11,7 +11,8 @@ from perdita.catalogue.show import describe, list_rows, page
 def test_the_page_of_a_loss():
     parts = dict(page(perdita.card("squentropy")))
     assert next(iter(parts)) == "squentropy (Squentropy)"
-    assert "square_weight  default 1.0, a number in [0, inf), searched in 0.01 to 10" in parts["Hyper-parameters"]
+    shown = " ".join(parts["Hyper-parameters"].split())
+    assert "square_weight default 1.0, a number in [0, inf), searched in 0.01 to 10" in shown
     assert "\\sum_{k \\ne y} z_k^2" in parts["Definition"]
     assert ".. math::" not in parts["Definition"]
     assert "not proper, classification calibrated, convex" in parts["Traits"]

@@ -4,7 +4,7 @@ from perdita.testing.accumulation import assert_step_accumulates
 from perdita.testing.battery import Outcome, assert_loss_conforms, run_battery
 from perdita.testing.registry import CHECKS, Check, ConformanceError
 from perdita.testing.sample import Sample, sample
-from perdita.testing.statistics import STATISTICS
+from perdita.testing.search.statistics import STATISTICS
 
 __all__ = [
     "CHECKS", "STATISTICS", "Check", "ConformanceError", "Outcome", "Sample", "assert_loss_conforms",

@@ -21,12 +21,12 @@ from perdita.testing import (  # noqa: F401 (importing a module of checks regist
     reduction_checks,
     rejection_checks,
     row_checks,
-    traits,
     transform_checks,
 )
 from perdita.testing.plain import plain_card
 from perdita.testing.registry import CHECKS, Check, ConformanceError
 from perdita.testing.sample import Sampler
+from perdita.testing.search import traits  # noqa: F401
 from perdita.testing.subject import Subject
 
 ACCIDENTS = (AssertionError, AttributeError, IndexError, KeyError, NameError, TypeError, ZeroDivisionError)

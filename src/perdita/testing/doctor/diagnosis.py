@@ -15,8 +15,8 @@ from perdita.testing.doctor.advice import advice
 from perdita.testing.doctor.inputs import ARGUMENTS, SAMPLERS
 from perdita.testing.doctor.price import Price, price
 from perdita.testing.registry import CHECKS, ConformanceError
+from perdita.testing.search.traits import SEARCHES
 from perdita.testing.subject import Subject
-from perdita.testing.traits import SEARCHES
 
 INPUT = "; input: "  # stands in a message before the input that shows the fault
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from perdita.testing.points import Points, draw
 from perdita.testing.registry import at
+from perdita.testing.search.points import Points, draw
 from perdita.testing.subject import Subject
 
 GRID, REACH, HALVINGS, SUSPECTS = 301, 6.0, 38, 4

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from perdita.testing.points import LINKS, Points
 from perdita.testing.registry import ConformanceError
 from perdita.testing.sample import Sample
-from perdita.testing.statistics import STATISTICS
+from perdita.testing.search.points import LINKS, Points
+from perdita.testing.search.statistics import STATISTICS
 from perdita.testing.subject import Subject
 
 BOX = 20.0  # logits are searched within this box, so that minimisers at infinity are found at its edge

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from perdita.testing.kinks import find_kink
-from perdita.testing.minimizers import (
+from perdita.testing.registry import CHECKS, Applies, Check, ConformanceError, at
+from perdita.testing.search.kinks import find_kink
+from perdita.testing.search.minimizers import (
     find_improper,
     find_uncalibrated,
     fits_statistic,
 )
-from perdita.testing.points import Points, descend, draw
-from perdita.testing.registry import CHECKS, Applies, Check, ConformanceError, at
+from perdita.testing.search.points import Points, descend, draw
 from perdita.testing.subject import Subject
 
 Search = Callable[[Subject, int], str]  # of `effort`: a counter-example in words, or "" where none was found

@@ -1,0 +1,1 @@
+"""The numerical search for a counter-example to a trait."""
