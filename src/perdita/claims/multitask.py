@@ -101,14 +101,17 @@ def fit(model: nn.Module, compound: Compound, data: Batch, training: Training, s
     learned = [parameter for parameter in compound.parameters() if parameter.requires_grad]
     groups = [list(model.parameters()), *([learned] if learned else [])]
     rates = [training.learning_rate, FASTER * training.learning_rate][: len(groups)]
-    optimizer = ScheduledOptimizer(training, groups, rates, steps_per_epoch(rows, training) * training.epochs)
-    for _ in range(training.epochs):
-        for chosen in torch.randperm(rows, generator=order).split(batch):
+    each = steps_per_epoch(rows, training)
+    optimizer = ScheduledOptimizer(training, groups, rates, each * training.epochs)
+    for epoch in range(training.epochs):
+        for step, chosen in enumerate(torch.randperm(rows, generator=order).split(batch), start=epoch * each):
             own = {name: field[chosen] for name, field in data.items()}
-            optimizer.zero_grad()
+            for group in range(len(groups)):
+                optimizer.zero_grad(group)
             scored = compound.score(model(own["x"]), own)
             scored.total.backward()
-            optimizer.step()
+            for group in range(len(groups)):
+                optimizer.step(group, step)
             compound.step(scored)
 
 

@@ -36,11 +36,13 @@ def test_steps_are_those_of_torch(choice: str, schedule: str) -> None:
     peer = make([theirs])
     course = torch.optim.lr_scheduler.CosineAnnealingLR(peer, T_max=6) if schedule == "cosine" else None
     optimizer = ScheduledOptimizer(training, [[ours, unused]], [0.1], steps=6)
-    for _ in range(6):
-        for parameter, step in ((ours, optimizer), (theirs, peer)):
-            step.zero_grad()
+    for step in range(6):
+        optimizer.zero_grad(0)
+        peer.zero_grad()
+        for parameter in (ours, theirs):
             F.mse_loss(parameter.sin(), torch.tensor([0.3, 0.1, -0.2])).backward()
-            step.step()
+        optimizer.step(0, step)
+        peer.step()
         if course is not None:
             course.step()
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
@@ -53,7 +55,8 @@ def test_each_arm_has_its_rate() -> None:
         Training(optimizer="sgd", weight_decay=0.0, schedule="constant"), [[slow], [fast]], [0.1, 0.5], 1
     )
     (slow + fast).sum().backward()
-    optimizer.step()
+    for arm in (0, 1):
+        optimizer.step(arm, 0)
     assert (slow.item(), fast.item()) == pytest.approx((0.9, 0.5))
 
 

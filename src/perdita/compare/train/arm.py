@@ -152,6 +152,9 @@ class StackedLoss:
         """Add gradients to the parameters."""
         totals.sum().backward()
 
+    def step(self) -> None:
+        """Nothing moves but what the optimiser moves."""
+
     def _choose(self, outputs: Tensor, target: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         """The fastest path that agrees with the plain one on the first batch."""
         plain = self._in_turn(outputs, target)

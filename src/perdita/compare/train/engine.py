@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from perdita.compare.spec import Training
 
 CHUNK = 1 << 24  # numbers in the largest activation of a prediction
+STRETCH = 8  # batches that an arm trains on before the next arm does
 
 
 @dataclass(frozen=True)
@@ -129,22 +130,21 @@ def _train(
     for epoch in range(training.epochs):
         base.train()
         shuffled = torch.stack([_order(fold, n, generator) for fold, generator in zip(folds, order, strict=True)])
-        for start in range(0, n, batch):
-            chosen = shuffled[:, start : start + batch]
-            given, wanted = features[rows, chosen], target[rows, chosen]
-            optimizer.zero_grad()
+        for stretch in _stretches(range(0, n, batch)):
+            chosen = [shuffled[:, start : start + batch] for start in stretch]
+            batches = [(features[rows, own], target[rows, own]) for own in chosen]
             for index, (arm, loss) in enumerate(zip(arms, losses, strict=True)):
                 begun = time.perf_counter()
-                outputs = arm.outputs(given)
-                values = loss(outputs, wanted)
-                loss.backward(values)
-                arm.backward(outputs)
-                optimizer.step_arm(index)
-                curve[index, :, epoch] += values.detach() * (chosen.shape[1] / n)
+                for step, (given, wanted) in enumerate(batches, start=epoch * each + stretch[0] // batch):
+                    optimizer.zero_grad(index)
+                    outputs = arm.outputs(given)
+                    values = loss(outputs, wanted)
+                    loss.backward(values)
+                    arm.backward(outputs)
+                    optimizer.step(index, step)
+                    loss.step()
+                    curve[index, :, epoch] += values.detach() * (wanted.shape[1] / n)
                 spent[index] += time.perf_counter() - begun
-            optimizer.advance()
-            for compound in compounds.values():
-                compound.step()
         if after_epoch is not None:
             base.eval()
             after_epoch(epoch, predict)
@@ -160,6 +160,11 @@ def _train(
     balance = {name: [recorder.report() for recorder in compound.recorders] for name, compound in compounds.items()}
     failures = {name: compound.failures for name, compound in compounds.items()}
     return Trained(outputs, curve, seconds, states, weights, balance, failures)
+
+
+def _stretches(starts: Sequence[int]) -> list[Sequence[int]]:
+    """A few batches at a time: an arm goes through them alone, while its parameters are in the cache."""
+    return [starts[first : first + STRETCH] for first in range(0, len(starts), STRETCH)]
 
 
 def _order(fold: Fold, rows: int, generator: torch.Generator) -> Tensor:

@@ -48,30 +48,19 @@ class ScheduledOptimizer:
         sgd_state = training.optimizer == "sgd"
         self.arms = [_Group(list(own), sgd_state, training.weight_decay) for own in arms]
         self.losses = [_Group(list(own), sgd_state, 0.0) for own in losses or [()] * len(arms)]
-        self.done = 0
 
-    def zero_grad(self) -> None:
-        for group in (*self.arms, *self.losses):
-            for parameter in group.parameters:
-                parameter.grad = None
-
-    def step(self) -> None:
-        """Move every arm."""
-        for index in range(len(self.arms)):
-            self.step_arm(index)
-        self.advance()
+    def zero_grad(self, arm: int) -> None:
+        """Forget the arm's gradients."""
+        for parameter in (*self.arms[arm].parameters, *self.losses[arm].parameters):
+            parameter.grad = None
 
     @torch.no_grad()
-    def step_arm(self, index: int) -> None:
-        """Move one arm, at the current learning rate."""
-        rate = self.rates[self.done][index]
-        self.arms[index].step(self.training, rate)
-        if self.losses[index].parameters:
-            self.losses[index].step(self.training, rate)
-
-    def advance(self) -> None:
-        """Go on to the schedule's next learning rate."""
-        self.done += 1
+    def step(self, arm: int, step: int) -> None:
+        """Move one arm, at the learning rate of this step of the schedule."""
+        rate = self.rates[step][arm]
+        self.arms[arm].step(self.training, rate)
+        if self.losses[arm].parameters:
+            self.losses[arm].step(self.training, rate)
 
 
 class _Group:
