@@ -36,7 +36,7 @@ from perdita.compare.verdict.statistics import analyse
 from perdita.core.errors import InputError
 
 SEEDS_TOGETHER = 10  # in a unit; fixed, so that a unit and its bits do not depend on the machine's cores
-LOSSES_TOGETHER = 6  # in a unit, at most: units enough to keep the cores busy until the end, and even in number
+LOSSES_TOGETHER = 3  # in a unit, at most: units enough to keep the cores busy until the end, and even in number
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "polars", "optuna", "plotly")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from perdita.compare import arms
@@ -16,7 +17,7 @@ from perdita.compare.data.prepare import Prepared, of_one_width, prepare
 from perdita.compare.data.splits import splits
 from perdita.compare.data.table import Table, load
 from perdita.compare.execute import report_progress
-from perdita.compare.spec import DataSpec, Run, Training, Unit
+from perdita.compare.spec import DataSpec, LossSpec, Run, Training, Unit
 from perdita.compare.train import models
 from perdita.compare.train.class_batches import PADDING, class_folds
 from perdita.compare.train.engine import Fold, Trained, train_together
@@ -33,15 +34,7 @@ def run_unit(unit: Unit) -> list[Run]:
     """
     torch.set_num_threads(unit.threads)
     table = _table(unit.data, unit.fingerprint)
-    parts = [
-        splits(table, fold=unit.fold, folds=unit.folds, seed=seed, fixed_test=unit.fixed_test) for seed in unit.seeds
-    ]
-    sizes = [
-        tuple(map(len, part)) for part in parts
-    ]  # before the condition takes rows away: what the overlap of runs is
-    prepared = of_one_width(
-        [prepare(table, *p, condition=unit.condition, seed=s) for p, s in zip(parts, unit.seeds, strict=True)]
-    )
+    prepared, sizes = _prepared(replace(unit, losses=(), training=Training(), primary=""))
     outputs = unit.training.dimension if table.task == "embedding" else table.outputs
     shape = tuple(prepared[0].train.shape[1:])
     make = models.factory(unit.training.model, unit.training.hidden)
@@ -50,9 +43,7 @@ def run_unit(unit: Unit) -> list[Run]:
     batch = min(training.batch_size or rows, rows)
     each = math.ceil(rows / batch)  # steps of an epoch
     length = (each * training.epochs, each)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # what a loss learns (class vectors) starts from the same numbers in every unit
-        criteria = {loss.label: arms.criterion(loss, table.task, *length) for loss in unit.losses}
+    criteria = {loss.label: _criterion(loss, table.task, *length) for loss in unit.losses}
     courses: list[Tensor] = []  # (arms, seeds) for each epoch
 
     targets = pad_sequence([p.validation_target for p in prepared], batch_first=True, padding_value=PADDING)
@@ -90,6 +81,25 @@ def _folds(table: Table, prepared: Sequence[Prepared], training: Training) -> tu
     if table.task == "embedding":
         return class_folds(prepared, training)
     return [Fold(p.train, p.train_target, {"validation": p.validation, "test": p.test}) for p in prepared], training
+
+
+def _criterion(loss: LossSpec, task: str, steps: int, each: int) -> nn.Module:
+    """What a loss learns (class vectors) starts from the same numbers in every unit."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return arms.criterion(loss, task, steps, each)
+
+
+@functools.lru_cache(maxsize=1)
+def _prepared(unit: Unit) -> tuple[list[Prepared], list[tuple[int, ...]]]:
+    """Each seed's data, the same for every group of losses, and the sizes of its parts.
+
+    The sizes are those before the condition takes rows away: what the overlap of runs is.
+    """
+    table = _table(unit.data, unit.fingerprint)
+    parts = [splits(table, fold=unit.fold, folds=unit.folds, seed=s, fixed_test=unit.fixed_test) for s in unit.seeds]
+    prepared = [prepare(table, *p, condition=unit.condition, seed=s) for p, s in zip(parts, unit.seeds, strict=True)]
+    return of_one_width(prepared), [tuple(map(len, part)) for part in parts]
 
 
 @functools.lru_cache(maxsize=2)
