@@ -30,8 +30,6 @@ WHY = {
     "bi_tempered": "six Newton steps of a power, a quotient and a sum for the shift, two of them with a gradient",
     "entmax15": "eight Newton steps for the threshold of normal logits, then three moments and their gradients",
     "legendre_loss": "a learnt link, whose hidden units come on top of the passes",
-    "one_versus_rest_dice": "the logarithms of p and 1 - p, the fading and the quotient, each with its gradient",
-    "ordinal_log_loss": "the logarithms of p and 1 - p without the class itself, and the distances, with gradients",
     "sparsemax": "seven Newton steps for the threshold of normal logits, then two moments and their gradients",
 }
 

@@ -214,7 +214,7 @@ def self_adjusting_dice(
         differentiable=True,
     ),
     ranges={"alpha": ALPHA, "smooth": SMOOTH, "label_smoothing": LABEL_SMOOTHING},
-    cost=Cost(passes=12),
+    cost=Cost(passes=5),
     ignore_index=-100,
 )  # fmt: skip
 def one_versus_rest_dice(

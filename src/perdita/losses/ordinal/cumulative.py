@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from perdita.core import Cost, InputError, Traits, component, loss
+from perdita.core import InputError, Traits, component, loss
 from perdita.core.apply import may_look
 
 if TYPE_CHECKING:
@@ -142,7 +142,6 @@ def ordinal_cross_entropy(
     traits=Traits(
         convex=True, bounded=False, nonnegative=True, shift_invariant=False, scale_invariant=False, differentiable=True
     ),
-    cost=Cost(passes=5),
     ignore_index=-100,
     link="conditional sigmoid",
 )  # fmt: skip

@@ -31,7 +31,7 @@ def cumulative_gap(
         differentiable=True,
     ),
     ranges={"alpha": Range(0, open="low", search=(0.5, 2.0))},
-    cost=Cost(passes=8),
+    cost=Cost(passes=5),
     ignore_index=-100,
 )  # fmt: skip
 def ordinal_log_loss(
