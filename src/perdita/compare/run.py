@@ -22,7 +22,7 @@ from perdita.compare.arms import BASELINES, only_here, resolve
 from perdita.compare.data.conditions import parse_stress
 from perdita.compare.data.splits import check_folds
 from perdita.compare.data.table import Table, load, save_arrays
-from perdita.compare.execute import InProcess, executor, start_early
+from perdita.compare.execute import Executor, InProcess, choose_executor, start_early
 from perdita.compare.result import Comparison
 from perdita.compare.spec import Condition, DataSpec, LossSpec, Metric, Run, Training, Unit
 from perdita.compare.store import SQLiteStore, Store
@@ -37,6 +37,7 @@ from perdita.core.errors import InputError
 
 SEEDS_TOGETHER = 10  # in a unit; fixed, so that a unit and its bits do not depend on the machine's cores
 LOSSES_TOGETHER = 3  # in a unit, at most: units enough to keep the cores busy until the end, and even in number
+UNSHOWN = ("progress", "command", "executor")  # arguments that are no part of what is compared
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "polars", "optuna", "plotly")
 
 
@@ -59,6 +60,7 @@ def compare(
     metric: str | None = None,
     test: str = "t",
     workers: int = 0,
+    executor: Executor | None = None,
     resume: bool = True,
     out: str | Path | None = None,
     progress: Callable[[int], Any] | None = None,
@@ -85,6 +87,7 @@ def compare(
         test: of the paired differences: t (corrected for runs that share the data), wilcoxon or permutation (which take
             the runs for independent). Another test of a finished comparison trains nothing anew.
         workers: processes; 0 is one for each core.
+        executor: who runs the units; None is this process or worker processes, as many as ``workers`` says.
         resume: take what an earlier run of the same comparison has finished.
         out: folder of the store, the report and the tables; perdita-runs/<data>.
         progress: called with the amount of work (epochs of single models), gives a context manager with ``advance(n)``.
@@ -104,7 +107,8 @@ def compare(
         raise InputError("folds must be 0 (hold-out) or at least 2, not 1")
     check_test(test)
     conditions = parse_stress(stress)
-    start_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
+    if executor is None:
+        start_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     spec, folder = _data(data, target, task, out)
     table = load(spec)
     spec = replace(spec, task=table.task)
@@ -141,7 +145,7 @@ def compare(
     with SQLiteStore(folder / "runs.sqlite") as store:
         held = store if resume else _Fresh(store)
         here = training.model.startswith("local:") or any(map(only_here, arms))  # no other process could import them
-        pool = InProcess() if here else executor(workers, len(units), _steps(units, table.rows))
+        pool = InProcess() if here else executor or choose_executor(workers, len(units), _steps(units, table.rows))
         if tune:
             units = _tuned(units, tune, primary, held)
         done = dict(_run_all(units, held, pool, progress))
@@ -168,7 +172,9 @@ def compare(
 def _call(given: dict[str, Any]) -> str:
     """The call as it would be written again: what differs from the defaults."""
     defaults = {name: p.default for name, p in inspect.signature(compare).parameters.items()}
-    shown = [f"{n}={v!r}" for n, v in given.items() if n not in ("progress", "command") and v is not defaults[n]]
+    shown = [
+        f"{n}={v!r}" for n, v in given.items() if n not in ("progress", "command", "executor") and v is not defaults[n]
+    ]
     return f"perdita.compare({', '.join(shown)})"
 
 
