@@ -41,12 +41,14 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Train every loss on your data under the same conditions, and say which can be told apart."""
+    from perdita.compare.data.sources import check_source
     from perdita.compare.execute import fork_early
     from perdita.compare.run import compare as run
     from perdita.compare.spec import Training
     from perdita.compare.terminal import progress, show
 
     console = open_console()
+    check_source(source)  # before anything that takes long
     pool = fork_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     comparison = run(
         model, source, losses, target=target, task=task, baseline=baseline, seeds=seeds, folds=folds, epochs=epochs,

@@ -44,15 +44,20 @@ def open_source(source: str, target: str | None = None) -> Source:
         InputError: no such source, file type, column or array, or a file that is broken or empty.
         MissingExtraError: pictures without Pillow, ``hf:`` without datasets.
     """
+    check_source(source)
     path = Path(source)
     if source.startswith("hf:"):
         return _hub(source, target)
     if source in EMBEDDED:
         return _embedded(source, target)
-    if path.is_dir():
-        return _folder(path)
-    if path.is_file():
-        return _file(path, target)
+    return _folder(path) if path.is_dir() else _file(path, target)
+
+
+def check_source(source: str) -> None:
+    """Raise `InputError` where there is no such source; nothing is read, and no library loaded."""
+    path = Path(source)
+    if source.startswith("hf:") or source in EMBEDDED or path.is_dir() or path.is_file():
+        return
     if path.suffix or path.parent != Path("."):
         beside = [str(path.with_name(item.name)) for item in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(f"no such file: {source}{nearest(source, beside)}")
