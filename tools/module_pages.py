@@ -16,8 +16,9 @@ from typing import Any
 from perdita.core.card import sections
 
 ROOMS = {
-    "kernels": "compute", "compound": "combine", "nn": "build", "training": "train", "theory": "bound",
-    "risk": "price", "judge": "judge", "compare": "choose", "testing": "check", "integrations": "use elsewhere",
+    "losses": "define", "kernels": "compute", "compound": "combine", "nn": "build", "training": "train",
+    "theory": "bound", "risk": "price", "judge": "judge", "compare": "choose", "testing": "check",
+    "integrations": "use elsewhere",
 }  # fmt: skip
 LISTED = {  # rooms whose other modules are their own affair: only these
     "kernels": tuple(
@@ -25,6 +26,13 @@ LISTED = {  # rooms whose other modules are their own affair: only these
         for name in (
             "linear", "rows", "row_loss", "one_pass", "tiled_cross_entropy", "vocabulary_parallel", "pairs",
             "pair_weights", "gradient_cache", "gather", "responses.log_probabilities", "responses.preference",
+        )
+    ),
+    "losses": tuple(  # the losses themselves have pages of their own
+        f"perdita.losses.{name}"
+        for name in (
+            "embedding.similarity", "embedding.selection", "embedding.mining.batch", "embedding.mining.triplets",
+            "embedding.wrapping.memory", "embedding.wrapping.nested", "sequence.aggregation",
         )
     ),
     "compare": ("perdita.compare.run", "perdita.compare.result", "perdita.compare.verdict.statistics"),

@@ -45,7 +45,7 @@ def __getattr__(name: str) -> Any:
     importlib.import_module("perdita.losses")
     catalogue = importlib.import_module("perdita.core.catalogue")
     if name in catalogue.classes():
-        return globals().setdefault(name, catalogue.classes()[name])  # found at once the next time
+        return catalogue.classes()[name]
     from perdita.core.errors import nearest
 
     if name in _COMMANDS:

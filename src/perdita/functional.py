@@ -12,7 +12,7 @@ from perdita.core.errors import nearest
 def __getattr__(name: str) -> Any:
     functions = catalogue.functions()
     if name in functions:
-        return globals().setdefault(name, functions[name])  # found at once the next time
+        return functions[name]
     raise AttributeError(f"module 'perdita.functional' has no attribute {name!r}{nearest(name, functions)}")
 
 

@@ -32,7 +32,7 @@ def test_options_and_no_questions_without_a_terminal(run):
     assert set(words[words.index("--losses") + 1].split(",")) == {
         "cross_entropy", *(row["name"] for row in found["losses"]),
     }  # fmt: skip
-    assert "no data of this task" in other[1]
+    assert "--task embedding" in other[1]
     assert json.loads(every[1])["answers"]["imbalance"] is False
 
 

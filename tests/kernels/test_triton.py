@@ -114,7 +114,7 @@ torch.manual_seed(0)
 hidden, weight = torch.randn(2, 8, 6, requires_grad=True), torch.randn(20, 6, requires_grad=True)
 target, items = torch.randint(20, (2, 8)), torch.rand(2, 8)
 target[0, 3] = -100
-mask = torch.arange(8) != 5
+mask = (torch.arange(8) != 5).expand(2, 8)
 for options in ({"softcap": 2.0}, {"example_weight": items, "mask": mask}, {"reduction": "none", "shift": 1}):
     found = []
     for impl in ("cut-cross-entropy", "reference"):

@@ -28,7 +28,7 @@ def status(made, check):
 
 
 def test_every_check_has_a_loss_that_fails_it():
-    assert sorted(set(CHECKS) - set(BROKEN)) == []
+    assert sorted(set(CHECKS) - set(BROKEN)) == ["long_batch", "silent"]  # of plain losses: test_plain_faults.py
     assert sorted(set(BROKEN) - set(CHECKS)) == []
 
 

@@ -118,7 +118,9 @@ def _spec(label: str | None, config: dict[str, Any], task: str, targets: int, si
     elif blind := _without_gradients(criterion):
         raise InputError(f"the weighting {blind} needs each term's gradients: only the outermost compound gets them")
     name = label or (own.name if own is not None else "+".join(criterion.criteria))
-    shown = {key: value for key, value in given.items() if key not in (*CONFIGURED, "reduction")}
+    usual = own.signature.defaults if own is not None else {}
+    hidden = (*CONFIGURED, "reduction")
+    shown = {key: value for key, value in given.items() if key not in hidden and value != usual.get(key, REQUIRED)}
     if label is None and own is not None and shown:
         name += "(" + ", ".join(f"{key}={value}" for key, value in sorted(shown.items())) + ")"
     return LossSpec(name, json.dumps(config, sort_keys=True))

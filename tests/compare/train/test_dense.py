@@ -19,19 +19,20 @@ CHAINS = {
 }
 
 
-def stacked(make) -> tuple[nn.Module, dict[str, torch.Tensor], DenseArm]:
+def stacked(make, dtype: torch.dtype = torch.float32) -> tuple[nn.Module, dict[str, torch.Tensor], DenseArm]:
     torch.manual_seed(0)
-    models = [make() for _ in range(SEEDS)]
+    models = [make().to(dtype) for _ in range(SEEDS)]
     parameters, _ = stack_module_state(models)
     held = {name: parameter.detach() for name, parameter in parameters.items()}
-    return models[0], parameters, DenseArm(held, Workspace(models[0], SEEDS, sum(map(torch.numel, held.values()))))
+    return models[0], parameters, DenseArm(held, Workspace(models[0], held))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", CHAINS)
-def test_outputs_and_gradients_are_those_of_autograd(name: str) -> None:
-    base, parameters, arm = stacked(CHAINS[name])
+def test_outputs_and_gradients_are_those_of_autograd(name: str, dtype: torch.dtype) -> None:
+    base, parameters, arm = stacked(CHAINS[name], dtype)
     for rows in (7, 5, 7):  # the last batch of an epoch is smaller; buffers are used again
-        features, towards = torch.randn(SEEDS, rows, 2, 3), torch.randn(SEEDS, rows, 4)
+        features, towards = torch.randn(SEEDS, rows, 2, 3, dtype=dtype), torch.randn(SEEDS, rows, 4, dtype=dtype)
         expected = vmap(lambda own, given: functional_call(base, own, (given,)))(parameters, features)
         wanted = torch.autograd.grad((expected * towards).sum(), list(parameters.values()))
         outputs = arm.outputs(features)

@@ -28,20 +28,23 @@ def is_dense(model: nn.Module) -> bool:
 class Workspace:
     """The buffers of a training: one gradient, and the activations for each number of rows."""
 
-    def __init__(self, model: nn.Sequential, seeds: int, numbers: int) -> None:
+    def __init__(self, model: nn.Sequential, parameters: Mapping[str, Tensor]) -> None:
         names = [name for name, layer in model.named_children() if isinstance(layer, nn.Linear)]
         follows = [type(layer) for layer in [*list(model)[1:], nn.Identity()]]
         after = dict(zip([name for name, _ in model.named_children()], follows, strict=True))
         self.layers = [(name, after[name] is nn.ReLU) for name in names]  # and whether a ReLU comes next
         self.widths = [model.get_submodule(name).out_features for name in names]  # type: ignore[union-attr]
-        self.seeds, self.gradient = seeds, torch.zeros(numbers)
+        first = next(iter(parameters.values()))
+        self.seeds, self.dtype = len(first), first.dtype
+        self.gradient = torch.zeros(sum(map(torch.numel, parameters.values())), dtype=self.dtype)
         self._rows: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
 
     def hidden(self, rows: int) -> tuple[list[Tensor], list[Tensor]]:
         """Buffers (seeds, width, rows) of the hidden layers, and of the gradients to them."""
         if rows not in self._rows:
             shapes = [(self.seeds, width, rows) for width in self.widths[:-1]]
-            self._rows[rows] = [torch.empty(shape) for shape in shapes], [torch.empty(shape) for shape in shapes]
+            forth, back = ([torch.empty(shape, dtype=self.dtype) for shape in shapes] for _ in range(2))
+            self._rows[rows] = forth, back
         return self._rows[rows]
 
 

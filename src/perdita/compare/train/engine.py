@@ -204,8 +204,8 @@ def _initial(
         return base, [_Models(*own, lambda parameters, buffers, features: base(features[0]).unsqueeze(0))]
     parameters, buffers = stack_module_state(models)
     if is_dense(base):
-        workspace = Workspace(base, len(seeds), sum(parameter.numel() for parameter in parameters.values()))
         held = {name: parameter.detach() for name, parameter in parameters.items()}
+        workspace = Workspace(base, held)
         return base, [DenseArm(held, workspace) for _ in range(arms)]
 
     def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], features: Tensor) -> Tensor:
