@@ -7,6 +7,7 @@ import pytest
 
 from perdita.__main__ import main
 from perdita.compare import run as comparison
+from perdita.compare.execute import fork_early
 
 SMALL = ["--losses", "cross_entropy,squentropy", "--seeds", "2", "--epochs", "2", "--workers", "1"]
 OPTIONS = {
@@ -46,6 +47,7 @@ def test_the_defaults_are_those_of_the_function(called_with):
     assert set(given) == set(DEFAULTS)
     assert callable(given.pop("progress"))
     assert given.pop("command").startswith("perdita")
+    assert given.pop("executor") is fork_early
     assert given == {name: DEFAULTS[name] for name in given}
 
 

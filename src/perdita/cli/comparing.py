@@ -41,19 +41,15 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Train every loss on your data under the same conditions, and say which can be told apart."""
-    from perdita.compare.data.sources import check_source
     from perdita.compare.execute import fork_early
     from perdita.compare.run import compare as run
-    from perdita.compare.spec import Training
     from perdita.compare.terminal import progress, show
 
     console = open_console()
-    check_source(source)  # before anything that takes long
-    pool = fork_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     comparison = run(
         model, source, losses, target=target, task=task, baseline=baseline, seeds=seeds, folds=folds, epochs=epochs,
         batch_size=batch_size, learning_rate=learning_rate, dimension=dimension, stress=stress, tune=tune,
-        metric=metric, test=test, workers=workers, executor=pool, resume=resume, out=out,
+        metric=metric, test=test, workers=workers, executor=fork_early, resume=resume, out=out,
         progress=None if as_json else progress, command=shlex.join(["perdita", *sys.argv[1:]]),
     )  # fmt: skip
     if as_json:

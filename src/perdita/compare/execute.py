@@ -126,6 +126,17 @@ def fork_early(epochs: int, workers: int) -> ProcessPool | None:
     return ProcessPool(wanted, forked=True)
 
 
+EarlyExecutor = Callable[[int, int], Executor | None]  # of (epochs of a loss, workers), asked before anything is read
+
+
+def begin_early(executor: Executor | EarlyExecutor | None, epochs: int, workers: int) -> Executor | None:
+    """The executor that is given, or that the given function makes; without one, workers are made ready."""
+    found = executor(epochs, workers) if callable(executor) else executor
+    if found is None:
+        start_early(epochs, workers)
+    return found
+
+
 def start_early(epochs: int, workers: int) -> None:
     """Let the workers' imports begin now, beside whatever this process does until it has units for them.
 

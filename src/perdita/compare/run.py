@@ -20,9 +20,10 @@ import perdita
 from perdita.compare import embedding
 from perdita.compare.arms import BASELINES, only_here, resolve
 from perdita.compare.data.conditions import parse_stress
+from perdita.compare.data.sources import check_source
 from perdita.compare.data.splits import check_folds
 from perdita.compare.data.table import Table, load, save_arrays
-from perdita.compare.execute import Executor, InProcess, choose_executor, start_early
+from perdita.compare.execute import EarlyExecutor, Executor, InProcess, begin_early, choose_executor
 from perdita.compare.result import Comparison
 from perdita.compare.spec import Condition, DataSpec, LossSpec, Metric, Run, Training, Unit
 from perdita.compare.store import SQLiteStore, Store
@@ -60,7 +61,7 @@ def compare(
     metric: str | None = None,
     test: str = "t",
     workers: int = 0,
-    executor: Executor | None = None,
+    executor: Executor | EarlyExecutor | None = None,
     resume: bool = True,
     out: str | Path | None = None,
     progress: Callable[[int], Any] | None = None,
@@ -87,7 +88,8 @@ def compare(
         test: of the paired differences: t (corrected for runs that share the data), wilcoxon or permutation (which take
             the runs for independent). Another test of a finished comparison trains nothing anew.
         workers: processes; 0 is one for each core.
-        executor: who runs the units; None is this process or worker processes, as many as ``workers`` says.
+        executor: who runs the units, or a function of (epochs of a loss, workers) that says so before anything is read;
+            None is this process or worker processes.
         resume: take what an earlier run of the same comparison has finished.
         out: folder of the store, the report and the tables; perdita-runs/<data>.
         progress: called with the amount of work (epochs of single models), gives a context manager with ``advance(n)``.
@@ -107,9 +109,9 @@ def compare(
         raise InputError("folds must be 0 (hold-out) or at least 2, not 1")
     check_test(test)
     conditions = parse_stress(stress)
-    if executor is None:
-        start_early(seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     spec, folder = _data(data, target, task, out)
+    check_source(spec.source)
+    executor = begin_early(executor, seeds * max(folds, 1) * (epochs or Training.epochs), workers)
     table = load(spec)
     spec = replace(spec, task=table.task)
     check_folds(table, folds)
