@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def all_pairs(similarity: Float[Tensor, "b m"], positive: Bool[Tensor, "b m"], negative: Bool[Tensor, "b m"]) -> Masks:
-    """Every pair."""
+    """Every pair that is there."""
     return positive, negative
 
 
