@@ -15,7 +15,8 @@ import perdita.functional as P
 from perdita.claims.digits import accuracy
 from perdita.claims.harness import Claim, Evidence, paired
 from perdita.claims.taught import CLASSES, taught_digits
-from perdita.compare.train.models import mlp, stacked_dense
+from perdita.compare.train.dense import layers_of, stacked_dense
+from perdita.compare.train.models import mlp
 from perdita.compound.two_momenta import TwoMomentaSGD
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def _train(arm: Arm, data: Digits, seeds: Sequence[int], epochs: int) -> dict[st
     with torch.no_grad():
         task, taught = _losses(models[0], parameters, features, target)
         held_out = torch.stack([fold.parts["test"] for fold in data.folds])
-        right = accuracy(stacked_dense(models[0], parameters, held_out).unsqueeze(0), data.labels["test"])[0]
+        found, _ = stacked_dense(layers_of(models[0]), parameters, held_out)
+        right = accuracy(found.unsqueeze(0), data.labels["test"])[0]
     return {"cross-entropy": task.tolist(), "distillation": taught.tolist(), "accuracy": right.tolist()}
 
 
@@ -129,7 +131,7 @@ def _losses(
     model: torch.nn.Sequential, parameters: Mapping[str, Tensor], pixels: Float[Tensor, "s n f"], target: Tensor
 ) -> tuple[Float[Tensor, "s"], Float[Tensor, "s"]]:
     """Mean cross-entropy and distillation loss of each student; targets are labels, then the teacher's logits."""
-    logits = stacked_dense(model, dict(parameters), pixels)
+    logits, _ = stacked_dense(layers_of(model), parameters, pixels)
     label, teacher = target[..., 0].long(), target[..., 1:]
     task = P.cross_entropy(logits.flatten(0, 1), label.flatten(), reduction="none")
     taught = P.knowledge_distillation(

@@ -7,7 +7,8 @@ enough to stay in a core's cache. An arm's gradient must be used before the next
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,15 +26,43 @@ def is_dense(model: nn.Module) -> bool:
     return kinds[:2] == [nn.Flatten, nn.Linear] and set(kinds) <= {nn.Flatten, nn.Linear, nn.ReLU} and biased
 
 
+def layers_of(model: nn.Sequential) -> list[tuple[str, bool]]:
+    """The name of each fully connected layer, and whether a ReLU comes next."""
+    named = [*model.named_children(), ("", nn.Identity())]
+    return [
+        (name, isinstance(after, nn.ReLU))
+        for (name, layer), (_, after) in itertools.pairwise(named)
+        if isinstance(layer, nn.Linear)
+    ]
+
+
+def stacked_dense(
+    layers: Sequence[tuple[str, bool]],
+    parameters: Mapping[str, Tensor],
+    features: Float[Tensor, "s n *f"],
+    into: Sequence[Tensor | None] = (),
+) -> tuple[Float[Tensor, "s n k"], list[Float[Tensor, "s width n"]]]:
+    """The outputs of s dense models at once, with one product for each layer, and the input of each layer.
+
+    Activations are kept as (s, width, n): so every gradient lies as its parameter does, and none is copied. Hidden ones
+    are written into the tensors of ``into``, where autograd need not follow.
+    """
+    hidden, inputs = features.flatten(2).transpose(1, 2), []
+    for (name, rectified), buffer in itertools.zip_longest(layers, into):
+        inputs.append(hidden)
+        bias = parameters[f"{name}.bias"].unsqueeze(2)
+        hidden = torch.baddbmm(bias, parameters[f"{name}.weight"], hidden, out=buffer)
+        if rectified:
+            hidden = hidden.relu_()  # a product of its own, which nobody else reads
+    return hidden.transpose(1, 2), inputs
+
+
 class Workspace:
     """The buffers of a training: one gradient, and the activations for each number of rows."""
 
     def __init__(self, model: nn.Sequential, parameters: Mapping[str, Tensor]) -> None:
-        names = [name for name, layer in model.named_children() if isinstance(layer, nn.Linear)]
-        follows = [type(layer) for layer in [*list(model)[1:], nn.Identity()]]
-        after = dict(zip([name for name, _ in model.named_children()], follows, strict=True))
-        self.layers = [(name, after[name] is nn.ReLU) for name in names]  # and whether a ReLU comes next
-        self.widths = [model.get_submodule(name).out_features for name in names]  # type: ignore[union-attr]
+        self.layers = layers_of(model)
+        self.widths = [layer.out_features for layer in model if isinstance(layer, nn.Linear)]
         first = next(iter(parameters.values()))
         self.seeds, self.dtype = len(first), first.dtype
         self.gradient = torch.zeros(sum(map(torch.numel, parameters.values())), dtype=self.dtype)
@@ -64,31 +93,20 @@ class DenseArm:
     @torch.no_grad()
     def outputs(self, features: Float[Tensor, "s n *f"]) -> Float[Tensor, "s n k"]:
         """The models' outputs on their own rows."""
-        activations, self.inputs = [*self.workspace.hidden(features.shape[1])[0], None], []
-        return self._forward(features, activations, self.inputs).requires_grad_()
+        forth, _ = self.workspace.hidden(features.shape[1])
+        found, self.inputs = stacked_dense(self.workspace.layers, self.parameters, features, forth)
+        return found.requires_grad_()
 
     @torch.no_grad()
     def predict(self, features: Float[Tensor, "s n *f"]) -> Float[Tensor, "s n k"]:
         """The same for any number of rows, into tensors of their own."""
-        return self._forward(features, [None] * len(self.workspace.layers), [])
-
-    def _forward(self, features: Tensor, activations: list[Tensor | None], inputs: list[Tensor]) -> Tensor:
-        """The outputs; each layer's input is added to ``inputs``."""
-        hidden = features.flatten(2).transpose(1, 2)  # (s, width, n): so gradients lie as the weights do
-        for (name, rectified), buffer in zip(self.workspace.layers, activations, strict=True):
-            inputs.append(hidden)
-            bias = self.parameters[f"{name}.bias"].unsqueeze(2)
-            weight = self.parameters[f"{name}.weight"]
-            hidden = torch.baddbmm(bias, weight, hidden, out=buffer)
-            if rectified:
-                hidden.relu_()
-        return hidden.transpose(1, 2)
+        return stacked_dense(self.workspace.layers, self.parameters, features)[0]
 
     @torch.no_grad()
     def backward(self, outputs: Float[Tensor, "s n k"]) -> None:
         """Write the parameters' gradients, from that of the last outputs."""
         self.learnt[0].grad = self.workspace.gradient
-        into = self.workspace.hidden(outputs.shape[1])[1]
+        _, back = self.workspace.hidden(outputs.shape[1])
         wanted = outputs.grad.transpose(1, 2)
         for place in reversed(range(len(self.workspace.layers))):
             name, rectified = self.workspace.layers[place]
@@ -99,7 +117,7 @@ class DenseArm:
             torch.sum(wanted, 2, out=self.gradients[f"{name}.bias"])
             if place:
                 weight = self.parameters[f"{name}.weight"]
-                wanted = torch.bmm(weight.transpose(1, 2), wanted, out=into[place - 1])
+                wanted = torch.bmm(weight.transpose(1, 2), wanted, out=back[place - 1])
 
 
 def _views(flat: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

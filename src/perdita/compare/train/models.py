@@ -28,22 +28,6 @@ def mlp(shape: tuple[int, ...], outputs: int, hidden: tuple[int, ...] = (128,)) 
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
 
-def stacked_dense(
-    model: nn.Module, parameters: dict[str, Tensor], features: Float[Tensor, "s n *f"]
-) -> Float[Tensor, "s n k"]:
-    """The outputs of s dense models at once: what vmap over the model gives, with one product for each layer.
-
-    Activations are kept as (s, width, n): so every gradient has the layout of its parameter, and none is copied.
-    """
-    hidden = features.flatten(2).transpose(1, 2)
-    for name, layer in model.named_children():
-        if isinstance(layer, nn.Linear):
-            hidden = torch.baddbmm(parameters[f"{name}.bias"].unsqueeze(2), parameters[f"{name}.weight"], hidden)
-        elif isinstance(layer, nn.ReLU):
-            hidden = hidden.relu_()  # a product of its own, which nobody else reads
-    return hidden.transpose(1, 2)
-
-
 def cnn(shape: tuple[int, ...], outputs: int, hidden: tuple[int, ...] = (128,)) -> nn.Module:
     """Two 3 x 3 convolutions, a mean pool to 4 x 4 and a fully connected head, on (h, w) or (channels, h, w) images."""
     if len(shape) not in (2, 3):
