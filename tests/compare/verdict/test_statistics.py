@@ -218,6 +218,7 @@ def test_ties_and_identical_runs():
     assert focal.identical_to == ("twin",)
     assert twin.identical_to == ("focal",)
     assert "the same bits as twin in every run" in focal.note
+    assert "the same bits" not in twin.note  # said once
     assert by_loss["clean", "ce"].identical_to == ()
     assert standing.pairwise_p["focal"]["twin"] == 1.0
     assert set(standing.best) >= {"focal", "twin"}

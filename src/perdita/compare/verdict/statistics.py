@@ -220,7 +220,7 @@ def _note(table: _Table, loss: str, baseline: str, twins: tuple[str, ...], test:
     if failed:
         reasons = dict.fromkeys(run.failed for run in own.values() if run.failed)
         notes.append(f"{failed} of {len(own)} runs failed" + (f" ({'; '.join(reasons)})" if reasons else ""))
-    if twins:
+    if twins and loss < twins[0]:  # said once for all of them; each row names its twins in identical_to
         notes.append(f"the same bits as {', '.join(twins)} in every run")
     if loss != baseline:
         differences = _differences(table, loss, baseline)
