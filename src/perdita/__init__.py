@@ -40,24 +40,27 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("perdita.core"), name)
     if name in _PLACES:
         return getattr(importlib.import_module(f"perdita.{_PLACES[name]}"), name)
-    if importlib.util.find_spec(f"perdita.{name}"):
+    if name.islower() and importlib.util.find_spec(f"perdita.{name}"):
         return importlib.import_module(f"perdita.{name}")
     importlib.import_module("perdita.losses")
     catalogue = importlib.import_module("perdita.core.catalogue")
-    if name in catalogue.classes():
-        return catalogue.classes()[name]
+    card = catalogue.named(name)
+    if card is not None and card.class_name == name:
+        return card.criterion
     from perdita.core.errors import nearest
 
     if name in _COMMANDS:
         hint = f"; on the command line it is `perdita {name}`, in Python {_COMMANDS[name]}"
-    elif name in catalogue.functions():
-        hint = f"; the function is perdita.functional.{name}, the module {catalogue.card(name).class_name}"
+    elif card is not None and card.name == name and card.function is not None:
+        hint = f"; the function is perdita.functional.{name}, the module {card.class_name}"
     else:
-        hint = nearest(name, catalogue.classes())
+        hint = nearest(name, [card.class_name for card in catalogue.cards()])
     raise AttributeError(f"module 'perdita' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:
     importlib.import_module("perdita.losses")
     catalogue = importlib.import_module("perdita.core.catalogue")
-    return sorted({*_CORE, *_PLACES, "functional", "compare", "__version__", *catalogue.classes()})
+    return sorted(
+        {*_CORE, *_PLACES, "functional", "compare", "__version__", *(card.class_name for card in catalogue.cards())}
+    )

@@ -10,11 +10,12 @@ from perdita.core.errors import nearest
 
 
 def __getattr__(name: str) -> Any:
-    functions = catalogue.functions()
-    if name in functions:
-        return functions[name]
-    raise AttributeError(f"module 'perdita.functional' has no attribute {name!r}{nearest(name, functions)}")
+    card = catalogue.named(name)
+    if card is not None and card.name == name and card.function is not None:
+        return card.function
+    hint = nearest(name, __dir__())
+    raise AttributeError(f"module 'perdita.functional' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:
-    return sorted(catalogue.functions())
+    return [card.name for card in catalogue.cards() if card.function is not None]

@@ -40,7 +40,7 @@ def gather_tensors(card: Card, args: tuple[Any, ...], named: dict[str, Any]) -> 
     names = card.signature.names
     if len(args) > len(names):
         raise InputError(f"{card.name} takes {len(names)} tensors by position, but {len(args)} came")
-    tensors: dict[str, Any] = dict(zip(names, args, strict=False))
+    tensors: dict[str, Any] = dict(zip(names, args))  # noqa: B905 (a call may leave out the last ones)
     if named:
         for item in card.signature.fields:
             if item.name in named:
@@ -77,10 +77,10 @@ def apply(
         mask = ~ignored if mask is None else align(mask, ignored.shape, "mask") & ~ignored
     if mask is not None:
         mask = align(mask, _extents(signature.mask_dims, sizes), "mask")
-    own: dict[str, Any] = {"weight": weight, "mask": mask}
+    given: dict[str, Any] = {"weight": weight, "mask": mask}
     if weight is None and mask is None and normalizer is None and tensors[signature.fields[0].name].numel():
-        own["reduction"] = reduction if reduction in ("mean", "sum") else "none"
-    own = {name: own[name] for name in signature.takes if name in own}
+        given["reduction"] = reduction if reduction in ("mean", "sum") else "none"
+    own = {name: given[name] for name in signature.takes if name in given}
     if signature.level == "batch":
         if (weight is not None and "weight" not in own) or (mask is not None and "mask" not in own):
             raise InputError(f"{card.name} is one value for the whole batch and takes no weight or mask")
@@ -100,9 +100,12 @@ def apply(
 
 
 def _sizes(card: Card, tensors: Mapping[str, Any]) -> Sizes:
-    if torch.compiler.is_compiling() or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+    if torch.compiler.is_compiling():
         return _bind(card, tensors)
-    return _sizes_of(card, tuple((name, tensor.shape, tensor.dtype) for name, tensor in tensors.items()))
+    try:
+        return _sizes_of(card, tuple([(name, tensor.shape, tensor.dtype) for name, tensor in tensors.items()]))
+    except (AttributeError, TypeError):  # not all are tensors: the binding names the one that is not
+        return _bind(card, tensors)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -124,8 +127,9 @@ def _evaluate(
     per_example: Callable[..., Any], inputs: dict[str, Tensor], options: dict[str, Any]
 ) -> tuple[Tensor, Tensor | None]:
     first = next(iter(inputs.values()))
-    if torch.is_autocast_enabled(first.device.type):  # the inputs are wide already; autocast would narrow them again
-        with torch.autocast(first.device.type, enabled=False):
+    device = "cpu" if first.is_cpu else first.device.type  # to ask for the type takes longer
+    if torch.is_autocast_enabled(device):  # the inputs are wide already; autocast would narrow them again
+        with torch.autocast(device, enabled=False):
             found = per_example(**inputs, **options)
     else:
         found = per_example(**inputs, **options)
@@ -136,7 +140,7 @@ def may_look(tensors: Mapping[str, Any]) -> bool:
     """Whether values may be read on the host: never in compiled code or under vmap/grad; on accelerators in debug."""
     if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
         return False
-    return _DEBUG.get() or all(tensor.is_cpu for tensor in tensors.values())
+    return all(tensor.is_cpu for tensor in tensors.values()) or _DEBUG.get()
 
 
 def _ignored(card: Card, tensors: Mapping[str, Any], ignore_index: int | None) -> Tensor | None:

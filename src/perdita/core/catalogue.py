@@ -48,6 +48,11 @@ def card(name: str) -> Card:
     raise InputError(f"unknown loss {name!r}{nearest(name, _ALIASES)}")
 
 
+def named(name: str) -> Card | None:
+    """The card of that name, class name or alias, or None."""
+    return _CARDS.get(_ALIASES.get(name, ""))
+
+
 def build(config: str | Mapping[str, Any]) -> Any:
     """A criterion from its configuration: ``{"loss": "focal", "gamma": 3.0}``, a bare name, or a ``{"sum": …}``.
 
@@ -66,16 +71,6 @@ def build(config: str | Mapping[str, Any]) -> Any:
     criterion = card(str(config["loss"])).criterion
     assert criterion is not None
     return criterion(**{key: value for key, value in config.items() if key != "loss"})
-
-
-def classes() -> dict[str, type[Any]]:
-    """Class name → `Criterion` class of each loss."""
-    return {card.criterion.__name__: card.criterion for card in _CARDS.values() if card.criterion is not None}
-
-
-def functions() -> dict[str, Any]:
-    """Name → public function of each loss that has one (a loss with parameters has only its class)."""
-    return {card.name: card.function for card in _CARDS.values() if card.function is not None}
 
 
 def component(paper: str, name: str | None = None) -> Callable[[T], T]:

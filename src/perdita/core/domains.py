@@ -46,10 +46,9 @@ def check_values(field: Field, tensor: Tensor, sizes: Sizes, ignore_index: int |
     """Raise `InputError` for the first number outside the field's domain; False where ignored labels are outside."""
     if tensor.dtype is torch.bool or tensor.numel() == 0:
         return True
-    phrase = DOMAINS[field.domain].phrase
     if field.domain == "labels" and not tensor.dtype.is_floating_point:
         low, high = torch.aminmax(tensor)
-        classes = sizes.get("c", high.item() + 1)
+        classes = sizes["c"] if "c" in sizes else high.item() + 1
         if low.item() >= 0 and high.item() < classes:
             return True
         bad = ((tensor < 0) | (tensor >= classes)) & (True if ignore_index is None else tensor != ignore_index)
