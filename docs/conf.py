@@ -25,6 +25,7 @@ html_title = "perdita"
 html_static_path = ["_static"]
 html_css_files = ["perdita.css"]
 html_show_sphinx = False
+html_show_copyright = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -39,7 +40,9 @@ def formula(self: Any, node: Any, display: str) -> None:
 
 
 def setup(app: Any) -> None:
-    """Write the pages that are drawn from the cards, the claims and the benchmarks before the others are read."""
+    """Write the pages that are drawn from the cards, the claims and the benchmarks before the others are read, and run
+    the tutorials, whose outputs and reports are shown (`-D run_tutorials=0` leaves them out)."""
+    from tools.page_code import run_tutorial
     from tools.reference_pages import write
 
     app.add_html_math_renderer(
@@ -47,4 +50,6 @@ def setup(app: Any) -> None:
         inline_renderers=(lambda self, node: formula(self, node, "inline"), None),
         block_renderers=(lambda self, node: formula(self, node, "block"), None),
     )
+    app.add_config_value("run_tutorials", True, "env")
+    app.connect("source-read", run_tutorial)
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "reference"))

@@ -34,12 +34,7 @@ def test_a_claim_is_deterministic_and_judged_by_its_evidence(slug):
     assert first.evidence.effect == pytest.approx(first.evidence.measured - first.evidence.baseline, abs=1e-12)
     assert first.evidence.interval[0] <= first.evidence.effect <= first.evidence.interval[1]
     assert first.verdict == harness.claim(slug).verdict(first.evidence) == "inconclusive"  # two seeds decide nothing
-
-
-@pytest.mark.parametrize("slug", SLUGS)
-def test_another_seed_is_another_measurement(slug):
-    run = harness.claim(slug).run
-    assert run([0, 1], short=True).details != run([2, 3], short=True).details
+    assert harness.claim(slug).run([2, 3], short=True).details != first.evidence.details  # other seeds, other numbers
 
 
 @pytest.mark.parametrize("slug", list(harness.stored_results()))
