@@ -55,7 +55,7 @@ claims: $(DEV) ## measure every claim anew and write the table of what holds up
 	$(BIN)/python -m tools.which_loss_page
 
 docs: $(DEV) ## build the documentation into build/docs
-	$(BIN)/python -m sphinx -W -q -b html docs build/docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W -q -b html docs build/docs
 	@echo "The documentation: $(CURDIR)/build/docs/index.html"
 
 bench: $(DEV) ## race every row of the benchmarks against its peer

@@ -24,6 +24,7 @@ html_theme = "furo"
 html_title = "perdita"
 html_static_path = ["_static"]
 html_css_files = ["perdita.css"]
+smartquotes_action = "qe"  # no dashes: --help stays --help
 html_show_sphinx = False
 html_show_copyright = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

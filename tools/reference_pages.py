@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 WIDTH, HEIGHT, MARGIN = 640, 220, 34
 NO_PICTURE = "*No picture: the loss of a random batch does not change along its own gradient.*"
+ORPHAN = "---\norphan: true\n---"  # no entry in the sidebar, whose 300 lines would stand on every page
 ARTICLES = ("args", "returns", "raises")
 INLINE = re.compile(r"(``[^`]+``|`[^`]+`|:math:`[^`]+`)")
 
@@ -55,14 +56,14 @@ def index_page() -> str:
         parts += [f"## {task}", "", "| loss | what it is |", "| --- | --- |"]
         parts += [f"| [{card.name}](losses/{card.name}.md) | {cell(card.summary)} |" for card in members]
         parts.append("")
-    listed = "\n".join(f"losses/{card.name}" for card in sorted(ordered, key=lambda card: card.name))
-    return "\n".join(parts) + f"\n:::{{toctree}}\n:hidden:\n\n{listed}\n:::\n"
+    return "\n".join(parts)
 
 
 def loss_page(card: Card) -> str:
     """One loss: what it is, how it is called, its picture, its definition and where it comes from."""
     drawn = picture(curve_of(card)) or NO_PICTURE
-    parts = [f"# {card.name}", prose(card.summary), call(card), drawn, prose(card.formula)]
+    home = f"[Losses](../index.md) › {card.task}"
+    parts = [ORPHAN, f"# {card.name}", home, prose(card.summary), call(card), drawn, prose(card.formula)]
     for head in ARTICLES:
         text = card.section(head)
         if text:

@@ -72,8 +72,8 @@ def focal(
         (n, *d) non-negative values.
 
     Raises:
-        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], soft
-            targets that do not sum to one, a negative gamma.
+        InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
+            negative gamma.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
