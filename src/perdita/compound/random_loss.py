@@ -165,7 +165,8 @@ class EnsLoss(nn.Module):
         """Count an epoch, and draw a new power where the period says so."""
         self.epochs += 1
         if self.period is not None and self.epochs % self.period == 0:
-            self.power = 2 * torch.rand((), generator=self.generator, dtype=torch.float64).item() - 1
+            device = None if self.generator is None else self.generator.device
+            self.power = 2 * torch.rand((), generator=self.generator, dtype=torch.float64, device=device).item() - 1
 
     def extra_repr(self) -> str:
         """The settings."""
