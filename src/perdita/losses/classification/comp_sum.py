@@ -71,7 +71,7 @@ def comp_sum(
         logits: (n, c, *d) unnormalised scores z.
         target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         tau: at least 0; above 1 the values stay below 1 / (tau - 1). Below 1 they grow like p^(tau - 1), and beyond the
-            square root of the largest float linearly, so that they stay finite.
+            square root of the largest float linearly, so that they stay finite; a gradient in float16 may overflow.
         class_weight: (c,) weight of each class; the mean divides by the sum of w[target].
         label_smoothing: in [0, 1].
 
