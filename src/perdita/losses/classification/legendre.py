@@ -233,8 +233,8 @@ class LegendreLoss(Criterion):
     Source:
         Lam, Walder, Penev, Nock, "LegendreTron: Uprising Proper Multiclass Loss Learning", ICML 2023, arXiv 2301.11695.
         In the released code an activation norm that is loaded from a file fits itself anew to its first batch and so
-        loses what was loaded; here it is fitted by `fit` alone. Its softmax leaves the zero of the last class out of the
-        maximum that it takes away, and overflows; this one does not.
+        loses what was loaded; here it is fitted by `fit` alone. Its softmax leaves the last class's zero out of the
+        maximum that it takes away, and can overflow; this one cannot.
     """
 
     def __init__(

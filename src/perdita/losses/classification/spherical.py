@@ -121,8 +121,8 @@ def z_loss(
 
     Source:
         de Brébisson, Vincent, "The Z-loss: a shift and scale invariant classification loss belonging to the Spherical
-        Family", 2016, arXiv 1604.08859, section 3; the formula is from a summary of it and from the authors' code, which
-        sums over the batch and adds 1e-12 to the deviation.
+        Family", 2016, arXiv 1604.08859, section 3; the formula is from a summary of it and from the authors' code,
+        which sums over the batch and adds 1e-12 to the deviation.
     """
     centred = logits - logits.mean(1, keepdim=True)
     variance = centred.square().mean(1)
