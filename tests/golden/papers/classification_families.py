@@ -133,6 +133,7 @@ def aldr_steps(read: Reader, margin: float) -> dict[str, Any]:
     read.done()
     options = {"temperature": temperature, "alpha": alpha, "margin": margin, "normalize": normalize}
     criterion = perdita.AldrKl(examples=len(target), **options).double()
+    criterion.temperatures.fill_(temperature)  # they were rounded to float32 before they became double
     index = torch.arange(len(target))
     found: dict[str, Any] = {"loss_steps": [], "grad_input_steps": [], "lambda_after_steps": []}
     for rows in steps:
