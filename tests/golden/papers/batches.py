@@ -21,6 +21,7 @@ METRICS = {
     "f1": "f_score",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced_accuracy",
+    "ba": "balanced_accuracy",
     "gmean": "g_mean",
     "mcc": "matthews",
     "jaccard": "jaccard",
