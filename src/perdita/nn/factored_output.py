@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from perdita.core import InputError, component
+from perdita.core.apply import may_look
 from perdita.core.errors import nearest
 from perdita.losses.classification.spherical import (
     one_hot_square_from_sums,
@@ -99,7 +100,11 @@ class FactoredSphericalLinear(nn.Module):
                 f"hidden must have shape (m, {len(self.offset)}) and target (m,), not {tuple(hidden.shape)} and "
                 f"{tuple(target.shape)}"
             )
-        if target.is_cpu and len(target) and not 0 <= int(target.min()) <= int(target.max()) < self.classes:
+        if (
+            may_look({"target": target})
+            and len(target)
+            and not 0 <= int(target.min()) <= int(target.max()) < self.classes
+        ):
             raise InputError(f"target must hold class indices from 0 to {self.classes - 1}")
         score, total, square = _Sums.apply(hidden.to(self.factor.dtype), target, self)
         values = SPHERICAL[self.loss](score, total, square, classes=self.classes, **self.options)
