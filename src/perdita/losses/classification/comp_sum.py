@@ -124,7 +124,8 @@ def constrained_margin(
     Args:
         logits: (n, c, *d) unnormalised scores z.
         target: (n, *d) class indices y, or (n, c, *d) probabilities t.
-        transform: Φ: "squared_hinge", "exponential" or "hinge".
+        transform: Φ: "squared_hinge", "exponential" or "hinge". Beyond the square root of the largest float the
+            exponential goes on as a line; a gradient in float16 may overflow.
         label_smoothing: in [0, 1].
 
     Returns:
