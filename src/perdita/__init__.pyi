@@ -2626,6 +2626,7 @@ class LegendreLoss(Criterion):
         blocks: int = 2,
         hidden: int = 2,
         depth: int = 4,
+        per_coordinate: bool = False,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...

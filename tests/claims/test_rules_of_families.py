@@ -40,7 +40,7 @@ def test_the_rule_of_comp_sum(given, verdict):
     assert comp_sum.verdict(given) == verdict
 
 
-def _z_loss(one=-0.02, twenty=0.01, hundred=0.0, error=1e-14, factored=(10, 10), dense=(100, 1000), n=5):
+def _z_loss(one=-0.02, twenty=0.01, hundred=0.0, error=1e-14, factored=(10, 10), dense=(50, 500), n=5):
     gains = {"1": one, "20": twenty, "100": hundred}
     return evidence(twenty, n, gains=gains, largest_error=error, factored_flops=list(factored), dense_flops=list(dense))
 
@@ -52,8 +52,9 @@ def _z_loss(one=-0.02, twenty=0.01, hundred=0.0, error=1e-14, factored=(10, 10),
         (_z_loss(twenty=-0.01, hundred=0.001), "holds"),
         (_z_loss(twenty=0.0), "does not hold"),
         (_z_loss(error=1e-9), "does not hold"),
-        (_z_loss(factored=(10, 21)), "does not hold"),
-        (_z_loss(dense=(100, 499)), "does not hold"),
+        (_z_loss(factored=(5, 10)), "does not hold"),
+        (_z_loss(dense=(100, 500)), "does not hold"),
+        (_z_loss(dense=(40, 400)), "does not hold"),
         (_z_loss(one=0.0), "inconclusive"),
         (_z_loss(hundred=NAN), "inconclusive"),
         (_z_loss(n=4), "inconclusive"),

@@ -122,6 +122,7 @@ def test_it_works_in_compiled_code_and_under_vmap():
         ("period", lambda: EnsLoss(period=0)),
         ("reduction", lambda: EnsLoss(reduction="median")),
         ("floor", lambda: random_calibrated_loss(*batch(), floor=0.0)),
+        ("target", lambda: random_calibrated_loss(torch.zeros(2), torch.tensor([1, -1]), torch.zeros(2))),
         ("shape", lambda: random_calibrated_loss(torch.zeros(3), torch.zeros(3), torch.zeros(4))),
     ],
 )

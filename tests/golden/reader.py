@@ -68,6 +68,8 @@ class Reader:
     def gradients(self, loss: Tensor, suffix: str = "") -> dict[str, Tensor]:
         """``grad_<name><suffix>`` of the loss (of its sum, where it is not reduced) for every tensor read with one."""
         leaves = list(self._leaves.values())
+        if not leaves:
+            return {}
         found = torch.autograd.grad(loss.sum(), leaves, retain_graph=True, allow_unused=True, materialize_grads=True)
         return {f"grad_{name}{suffix}": gradient for name, gradient in zip(self._leaves, found, strict=True)}
 

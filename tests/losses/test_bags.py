@@ -138,6 +138,10 @@ def test_private_means_have_laplace_noise_of_the_right_scale():
         ("bag_index", lambda: bag_means(numbers(2), torch.tensor([0, 2]), 3)),
         ("epsilon", lambda: privatize_bag_means(numbers(2), torch.tensor([0, 0]), 1, clip=1.0, epsilon=0.0)),
         ("clip", lambda: privatize_bag_means(numbers(2), torch.tensor([0, 0]), 1, clip=-1.0, epsilon=1.0)),
+        (
+            "instance_weight",
+            lambda: fit_linear_aggregate(numbers(2, 1), torch.arange(2), numbers(2), instance_weight=2),
+        ),
         ("instance_weight", lambda: P.bag_squared_error(numbers(2, 2), numbers(2), instance_weight=1.5)),
         ("bag_target", lambda: P.bag_binary_cross_entropy(numbers(1, 2), torch.tensor([2.0]).double())),
     ],

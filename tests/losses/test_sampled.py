@@ -127,6 +127,7 @@ def test_poisson_series_is_unbiased():
         lambda: power_distance(torch.tensor([4, 0]), torch.tensor([4, 0]), power=3),
         lambda: power_score(torch.tensor([4, 0]), torch.tensor([4, 0]), power=1),
         lambda: kernel_distance(torch.tensor([1, 0]), torch.tensor([4, 0]), torch.eye(2)),
+        lambda: kernel_distance(torch.tensor([2, 0]), torch.tensor([0, 0]), torch.eye(2), include_target=False),
         lambda: outcome_counts(torch.tensor([0, 3]), 3),
         lambda: poisson_cross_entropy(torch.tensor([0]), torch.tensor([0]), rate=0.0),
     ],

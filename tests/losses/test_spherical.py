@@ -61,8 +61,17 @@ def test_the_standard_score_is_at_most_the_root_of_the_other_classes():
     assert value.item() == pytest.approx(math.log1p(math.exp(-2.0)))
 
 
-def test_scores_that_are_all_alike_have_no_gradient():
-    logits = torch.full((2, 4), 3.0, requires_grad=True)
-    value = P.z_loss(logits, torch.tensor([0, 1]), threshold=1.0)
-    assert value.item() == pytest.approx(math.log1p(math.e))
-    assert not torch.autograd.grad(value, logits)[0].any()
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("classes", [4, 7, 1000])
+def test_scores_that_are_all_alike_have_no_gradient(dtype, classes):
+    """However far from zero they lie, where their mean is a little off."""
+    levels = torch.cat(
+        [torch.tensor([3.0, 1e4]), 2e4 * torch.rand(50, generator=torch.Generator().manual_seed(0)) - 1e4]
+    )
+    logits = levels.to(dtype).unsqueeze(1).repeat(1, classes).requires_grad_()
+    values = P.z_loss(logits, torch.arange(52) % classes, threshold=1.0, reduction="none")
+    torch.testing.assert_close(values, torch.full_like(values, math.log1p(math.e)))
+    assert not torch.autograd.grad(values.sum(), logits)[0].any()
+    sums = logits.double()[:, 0], logits.double().sum(1), logits.double().square().sum(1)
+    values = spherical.z_loss_from_sums(*sums, classes=classes, threshold=1.0)
+    torch.testing.assert_close(values, torch.full_like(values, math.log1p(math.e)))

@@ -65,6 +65,21 @@ def test_a_weighted_mean_and_a_narrow_hidden_are_followed():
     torch.testing.assert_close(layer.dense_weight(), weight - 0.3 * dense.grad, rtol=0, atol=1e-6)
 
 
+def test_a_step_with_weight_decay_is_that_of_the_dense_layer():
+    weight, rate, decay = normal(30, 5), 0.2, 0.05
+    layer = FactoredSphericalLinear(5, 30, weight=weight)
+    for step in range(10):
+        hidden, target = normal(3, 5, seed=step + 1), torch.tensor([2, 2, step])
+        _, _, stepped = dense_step(weight, hidden, target, "z_loss", {}, rate)
+        weight = stepped - rate * decay * weight
+        layer(hidden.requires_grad_(), target).sum().backward()
+        layer.step(rate, weight_decay=decay)
+        torch.testing.assert_close(layer.dense_weight(), weight, rtol=0, atol=1e-11)
+        torch.testing.assert_close(layer.gram, weight.T @ weight, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(layer.row_sum, weight.sum(0), rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(layer.mixing_inverse @ layer.mixing, torch.eye(5, dtype=torch.float64))
+
+
 def test_refactoring_changes_no_weight():
     layer = FactoredSphericalLinear(6, 40, weight=normal(40, 6))
     for step in range(3):
@@ -110,6 +125,12 @@ def test_state_round_trip(loss):
     torch.testing.assert_close(other(hidden, torch.arange(3)), one(hidden, torch.arange(3)))
 
 
+def stepped(weight_decay):
+    layer = FactoredSphericalLinear(4, 9)
+    layer(normal(2, 4).requires_grad_(), torch.tensor([0, 8])).sum().backward()
+    layer.step(0.1, weight_decay=weight_decay)
+
+
 @pytest.mark.parametrize(
     ("call", "named"),
     [
@@ -117,6 +138,10 @@ def test_state_round_trip(loss):
         (lambda: FactoredSphericalLinear(4, 9, weight=torch.zeros(9, 3)), "weight"),
         (lambda: FactoredSphericalLinear(4, 9).step(0.1), "step"),
         (lambda: FactoredSphericalLinear(4, 9)(torch.zeros(2, 3), torch.zeros(2, dtype=torch.long)), "hidden"),
+        (lambda: FactoredSphericalLinear(4, 9)(torch.zeros(2, 4), torch.tensor([0, 9])), "target"),
+        (lambda: FactoredSphericalLinear(4, 9)(torch.zeros(2, 4), torch.tensor([-1, 0])), "target"),
+        (lambda: stepped(weight_decay=-0.1), "weight_decay"),
+        (lambda: stepped(weight_decay=10.0), "weight_decay"),
     ],
 )
 def test_bad_input_is_named(call, named):

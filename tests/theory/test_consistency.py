@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,28 @@ def test_no_regret_lies_below_the_transform(tau, classes):
     lost = probabilities.amax(1) - probabilities.gather(1, logits.argmax(1, keepdim=True)).squeeze(1)
     assert (regret >= comp_sum_transform(lost, tau, classes) - 1e-9).all()
     assert (lost <= comp_sum_bound(regret.clamp(min=0), tau, classes) + 1e-9).all()
+
+
+@pytest.mark.parametrize(("tau", "neighbour"), [(1 - 1e-9, 1), (1 + 1e-9, 1), (1.9995, 2), (2 - 1e-9, 2)])
+def test_both_are_continuous_at_one_and_two(tau, neighbour):
+    """Powers 1 / (2 - tau) in the thousands neither overflow nor vanish, and a difference divided by 0 is not taken."""
+    beta = torch.tensor([1e-6, 0.01, 0.1, 0.3, 0.5, 0.9, 1.0])
+    near = 3e-3  # of which (1.9995 - 2) log 2 and the like are a part
+    torch.testing.assert_close(
+        comp_sum_transform(beta, tau, 4)[3:], comp_sum_transform(beta, neighbour, 4)[3:], rtol=near, atol=near
+    )
+    assert (comp_sum_transform(beta, tau, 4).diff() > 0).all()
+    probabilities = torch.tensor([[0.7, 0.2, 0.1], [0.25, 0.5, 0.25], [0.0, 0.5, 0.5]])
+    found, expected = (comp_sum_conditional_minimum(probabilities, own) for own in (tau, neighbour))
+    torch.testing.assert_close(found, expected, rtol=near, atol=near)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.25, 1.2, 1.8, 1.99])
+def test_the_transform_is_its_formula(tau):
+    r, b = 1 / (2 - tau), np.linspace(0.02, 0.98, 25)
+    mean = (((1 + b) ** r + (1 - b) ** r) / 2) ** (2 - tau)
+    expected = 2 ** (1 - tau) / (1 - tau) * (1 - mean) if tau < 1 else (mean - 1) / ((tau - 1) * 5 ** (tau - 1))
+    np.testing.assert_allclose(comp_sum_transform(torch.from_numpy(b), tau, 5), expected, rtol=1e-11, atol=0)
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0, 1.5])

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from perdita.core import InputError, component
+from perdita.core.apply import may_look
 from perdita.core.numerics import widen
 from perdita.core.reduction import check_reduction, reduce
 
@@ -80,7 +81,7 @@ def random_calibrated_loss(
         weight, mask, reduction: as in every loss. Masked items take part in the ranking of margins alone.
 
     Raises:
-        InputError: shapes that differ, a floor that is not positive, an unknown reduction.
+        InputError: shapes that differ, a target other than 0 or 1, a floor that is not positive, an unknown reduction.
 
     Source:
         Dai, "EnsLoss: Stochastic Calibrated Loss Ensembles for Preventing Overfitting in Classification", ICML 2025,
@@ -92,6 +93,10 @@ def random_calibrated_loss(
         raise InputError(f"logits, target and draws must have one shape, not {shapes}")
     if not floor > 0:
         raise InputError(f"floor must be above 0, not {floor}")
+    if may_look({"target": target}):
+        other = (target != 0) & (target != 1) & (True if mask is None else mask)
+        if other.any():
+            raise InputError(f"target must hold 0 or 1, not {target[other][0].item():.6g}")
     scores = widen(logits)
     if mask is not None:
         scores = torch.where(mask, scores, 0.0)
@@ -165,7 +170,8 @@ class EnsLoss(nn.Module):
         """Count an epoch, and draw a new power where the period says so."""
         self.epochs += 1
         if self.period is not None and self.epochs % self.period == 0:
-            self.power = 2 * torch.rand((), generator=self.generator, dtype=torch.float64).item() - 1
+            device = None if self.generator is None else self.generator.device
+            self.power = 2 * torch.rand((), generator=self.generator, dtype=torch.float64, device=device).item() - 1
 
     def extra_repr(self) -> str:
         """The settings."""

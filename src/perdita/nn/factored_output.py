@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from perdita.core import InputError, component
+from perdita.core.apply import may_look
 from perdita.core.errors import nearest
 from perdita.losses.classification.spherical import (
     one_hot_square_from_sums,
@@ -99,6 +100,12 @@ class FactoredSphericalLinear(nn.Module):
                 f"hidden must have shape (m, {len(self.offset)}) and target (m,), not {tuple(hidden.shape)} and "
                 f"{tuple(target.shape)}"
             )
+        if (
+            may_look({"target": target})
+            and len(target)
+            and not 0 <= int(target.min()) <= int(target.max()) < self.classes
+        ):
+            raise InputError(f"target must hold class indices from 0 to {self.classes - 1}")
         score, total, square = _Sums.apply(hidden.to(self.factor.dtype), target, self)
         values = SPHERICAL[self.loss](score, total, square, classes=self.classes, **self.options)
         return values.to(hidden.dtype)
@@ -111,13 +118,20 @@ class FactoredSphericalLinear(nn.Module):
         return score, hidden @ self.row_sum, ((hidden @ self.gram) * hidden).sum(1)
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """W <- W - learning_rate dL/dW for the L of the last backward pass."""
+    def step(self, learning_rate: float, *, weight_decay: float = 0.0) -> None:
+        """W <- (1 - learning_rate weight_decay) W - learning_rate dL/dW for the L of the last backward pass.
+
+        Raises:
+            InputError: no backward pass before it, a decay outside [0, 1 / learning_rate).
+        """
         if self._pending is None:
             raise InputError("step needs a backward pass of the layer's loss before it")
+        kept = 1 - learning_rate * weight_decay
+        if not 0 < kept <= 1:
+            raise InputError(f"weight_decay must be at least 0 and below 1 / learning_rate, not {weight_decay}")
         hidden, target, own, total, square = self._pending
         self._pending = None
-        rate, turned = learning_rate, hidden @ self.mixing.T  # (m, d)
+        rate, turned = learning_rate / kept, hidden @ self.mixing.T  # (m, d); what is kept scales the whole step below
         rows = self.factor[target] @ self.mixing + self.offset  # (m, d): the targets' rows of W
         projected = hidden @ self.gram
         pulled = own.unsqueeze(1) * rows + total.unsqueeze(1) * self.row_sum
@@ -137,6 +151,11 @@ class FactoredSphericalLinear(nn.Module):
         self.mixing -= rate * turned.T @ radial
         self.mixing_inverse += rate * correction @ self.mixing_inverse
         self.factor.index_add_(0, target, -rate * own.unsqueeze(1) * (hidden @ self.mixing_inverse))
+        if kept != 1:
+            for scaled in (self.mixing, self.offset, self.row_sum):
+                scaled *= kept
+            self.mixing_inverse /= kept
+            self.gram *= kept**2
 
     def dense_weight(self) -> Float[Tensor, "c d"]:
         """W itself, (c, d)."""

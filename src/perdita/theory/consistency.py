@@ -21,6 +21,7 @@ from torch import Tensor
 
 import perdita.losses  # noqa: F401 (fills the catalogue, so that a loss can be named)
 from perdita.core import InputError, build, component
+from perdita.losses.classification.comp_sum import NEAR_ONE
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -51,7 +52,7 @@ def comp_sum_transform(beta: Float[Tensor, "*b"], tau: float, classes: int) -> F
     _check(tau, classes)
     if tau >= 2:
         return beta / ((tau - 1) * classes ** (tau - 1))
-    if tau == 1:
+    if abs(1 - tau) < NEAR_ONE:
         near = torch.where(beta < 0.5, beta, 0.0)  # where the two logarithms would cancel
         far = (torch.xlogy(1 + beta, 1 + beta) + torch.xlogy(1 - beta, 1 - beta)) / 2
         return torch.where(beta < 0.5, near * near.atanh() + torch.log1p(-near.square()) / 2, far)
@@ -61,11 +62,13 @@ def comp_sum_transform(beta: Float[Tensor, "*b"], tau: float, classes: int) -> F
 
 def _power_mean_gain(beta: Tensor, power: float) -> Tensor:
     """g - 1, for small beta by the identity ((1+b)^r + (1-b)^r) / 2 = (1 - b^2)^{r/2} cosh(r atanh b)."""
-    near = torch.where(beta < 0.5, beta, 0.0)
+    close = beta * max(power, 1.0) < 0.5
+    near = torch.where(close, beta, 0.0)
     log_cosh = torch.log1p(2 * torch.sinh(power * near.atanh() / 2).square())
     small = torch.expm1(torch.log1p(-near.square()) / 2 + log_cosh / power)
-    mean = (((1 + beta) ** power + (1 - beta) ** power) / 2) ** (1 / power)
-    return torch.where(beta < 0.5, small, mean - 1)
+    ratio = ((1 - beta) / (1 + beta)) ** power  # of the two powers, which would overflow for tau near 2
+    large = torch.expm1(torch.log1p(beta) + ((1 + ratio) / 2).log() / power)
+    return torch.where(close, small, large)
 
 
 @component("comp-sum")
@@ -103,10 +106,11 @@ def comp_sum_conditional_minimum(probabilities: Float[Tensor, "*n c"], tau: floa
     _check(tau, probabilities.shape[-1])
     if tau >= 2:
         return (1 - probabilities.amax(-1)) / (tau - 1)
-    if tau == 1:
+    if abs(1 - tau) < NEAR_ONE:
         return torch.special.entr(probabilities).sum(-1)
-    power = 1 / (2 - tau)
-    return ((probabilities**power).sum(-1) ** (2 - tau) - 1) / (1 - tau)
+    top = probabilities.amax(-1, keepdim=True)  # taken out, since the powers would vanish for tau near 2
+    norm = top.squeeze(-1) * ((probabilities / top) ** (1 / (2 - tau))).sum(-1) ** (2 - tau)
+    return (norm - 1) / (1 - tau)
 
 
 @component("comp-sum")

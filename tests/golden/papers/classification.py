@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -27,6 +28,12 @@ def item_weights(class_weight: Tensor | None, target: Tensor, ignored: int) -> T
     return torch.where(target == ignored, 0.0, class_weight[target.masked_fill(target == ignored, 0)])
 
 
+def in_forms(read: Reader, reduction: str, forms: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The loss under its reduction, under every other, and its gradients."""
+    loss = forms[reduction]
+    return {"loss": loss, **{f"loss_{form}": value for form, value in forms.items()}, **read.gradients(loss)}
+
+
 @adapter("squentropy")
 def squentropy(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     read = Reader(inputs, params)
@@ -44,8 +51,7 @@ def squentropy(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]
         form: P.squentropy(logits, target, square_weight=square_weight, reduction=form, **contract)
         for form in REDUCTIONS
     }
-    loss = forms[reduction]
-    return {"loss": loss, **{f"loss_{form}": value for form, value in forms.items()}, **read.gradients(loss)}
+    return in_forms(read, reduction, forms)
 
 
 def epsilon_of(found: Any) -> float | tuple[float, ...]:
@@ -125,5 +131,4 @@ def polyloss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     reduction = read.param("reduction", "mean", among=REDUCTIONS)
     forms = POLY_KINDS[read.param("kind", "poly1_cross_entropy", among=tuple(POLY_KINDS))](read, logits, target)
     read.done()
-    loss = forms[reduction]
-    return {"loss": loss, **{f"loss_{form}": value for form, value in forms.items()}, **read.gradients(loss)}
+    return in_forms(read, reduction, forms)

@@ -36,8 +36,8 @@ def potential(z: Array, state: dict[str, Array], block: int, depth: int) -> Any:
             break
         augmented = part(f"net.augment.{j}.weight") @ z + part(f"net.augment.{j}.bias")
         h = np.concatenate([softplus(normed), softplus(augmented)])
-    scale, square = (softplus(part(name)[0] + 0j).real for name in ("net_weight", "square_weight"))
-    return scale * value + square * sum(number * number for number in z) / 2
+    scale, square = (softplus(part(name) + 0j).real for name in ("net_weight", "square_weight"))
+    return scale[0] * value + (square * z * z).sum() / 2
 
 
 @expected

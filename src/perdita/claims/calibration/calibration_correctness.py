@@ -65,7 +65,8 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         overlap=(1797 - TRAIN - HELD) / (TRAIN + HELD),
         means=means,
         remarks=[
-            f"{setting} of distribution, {arm}: " + ", ".join(f"{name} {value:.3f}" for name, value in own.items())
+            f"{'within' if setting == 'in' else 'out of'} the distribution, {arm}: "
+            + ", ".join(f"{name} {value:.3f}" for name, value in own.items())
             for setting, arms in means.items()
             for arm, own in arms.items()
         ],

@@ -45,7 +45,7 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     validation = top["validation"][at_twenty].mean(1)
     chosen = 1 + int(validation[1:].argmax())
     error = max(_distance_from_dense(seed) for seed in seeds)
-    work = [_work(classes) for classes in (1_000, 10_000)]
+    work = [_work(classes) for classes in (10_000, 100_000)]
     gains = (top["test"][:, chosen] - top["test"][:, 0]).mean(1)
     names = list(criteria)
     return paired(
@@ -61,7 +61,7 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         dense_flops=[dense for _, dense in work],
         remarks=[
             f"after 20 steps the factored weights differ by at most {error:.1e} from the dense ones",
-            f"operations of a step at 1,000 and 10,000 classes: factored {work[0][0]:,} and {work[1][0]:,}, "
+            f"operations of a step at 10,000 and 100,000 classes: factored {work[0][0]:,} and {work[1][0]:,}, "
             f"dense {work[0][1]:,} and {work[1][1]:,}",
             f"{names[chosen]} was chosen; gains in top-1, top-20 and top-100 accuracy: "
             + ", ".join(f"{gain:+.4f}" for gain in gains),
@@ -73,7 +73,8 @@ def verdict(evidence: Evidence) -> str:
     """The rule of the claim."""
     details = evidence.details
     factored, dense = details["factored_flops"], details["dense_flops"]
-    if details["largest_error"] > 1e-10 or factored[1] > 2 * factored[0] or dense[1] < 5 * dense[0]:
+    cheap = factored[1] < 2 * factored[0] and dense[1] > 5 * dense[0] and dense[1] > 40 * factored[1]
+    if details["largest_error"] > 1e-10 or not cheap:
         return "does not hold"
     gains = details["gains"]
     if evidence.n < 5 or any(math.isnan(gain) for gain in gains.values()):
@@ -147,8 +148,8 @@ def _distance_from_dense(seed: int) -> float:
 
 def _work(classes: int) -> tuple[int, int]:
     """Multiplications and additions of one step's matrix products: factored, dense."""
-    hidden, target = torch.ones(64, 32), torch.arange(64)
-    layer = FactoredSphericalLinear(32, classes, dtype=torch.float32)
+    hidden, target = torch.ones(64, 128), torch.arange(64)
+    layer = FactoredSphericalLinear(128, classes, dtype=torch.float32)
     with FlopCounterMode(display=False) as factored:
         layer(hidden.requires_grad_(), target).sum().backward()
         layer.step(0.1)
@@ -167,12 +168,12 @@ CLAIM = Claim(
     ),
     source="de Brébisson, Vincent, 2016, arXiv 1604.08859, abstract; Vincent et al., NIPS 2015, arXiv 1412.7091",
     rule=(
-        "Holds: after 20 steps the factored weights are within 1e-10 of the dense ones; from 1,000 to 10,000 classes "
-        "the factored step's operations grow less than 2-fold and the dense step's more than 5-fold; and in a small "
-        "word model the Z-loss setting chosen on validation text beats cross-entropy in top-20 or top-100 accuracy "
-        "while cross-entropy is ahead in top-1. Does not hold: the step is not exact or not cheap, or neither rank "
-        "gains. Inconclusive: the Z-loss is ahead in top-1 too, or fewer than 5 seeds. Operations are counted, not "
-        "timed, so that the verdict is the same on every machine."
+        "Holds: after 20 steps the factored weights are within 1e-10 of the dense ones; from 10,000 to 100,000 classes "
+        "the factored step's operations grow less than 2-fold and the dense step's more than 5-fold, to over 40 times "
+        "those of the factored one; and in a small word model the Z-loss setting chosen on validation text beats "
+        "cross-entropy in top-20 or top-100 accuracy while cross-entropy is ahead in top-1. Does not hold: the step is "
+        "not exact or not cheap, or neither rank gains. Inconclusive: the Z-loss is ahead in top-1 too, or fewer than "
+        "5 seeds. Operations are counted, not timed, so that the verdict is the same on every machine."
     ),
     run=run,
     verdict=verdict,

@@ -118,9 +118,14 @@ def fit_linear_aggregate(
 
     .. math:: \theta = \big((1 - w) X_b^T X_b / m + w\, G\big)^+ X_b^T y / m
 
+    Raises:
+        InputError: an instance_weight outside [0, 1], an index outside the bags, a bag without members.
+
     Source:
         Javanmard et al., ICLR 2024, arXiv 2401.11081.
     """
+    if not 0 <= instance_weight <= 1:
+        raise InputError(f"instance_weight must be in [0, 1], not {instance_weight}")
     bags = len(bag_target)
     means = bag_means(features, bag_index, bags)
     share = 1 / (bag_sizes(bag_index, bags)[bag_index] * bags).to(features)

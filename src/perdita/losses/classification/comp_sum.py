@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TAU = Range(0, search=(0.5, 2.0))
-NEAR_ONE = 1e-6  # closer to 1, tau is 1: expm1((1 - tau) v) / (1 - tau) is v to all digits that float64 keeps of it
+NEAR_ONE = 1e-6  # a tau closer to 1 counts as 1, which moves a value of v nats by less than v * 5e-7 of itself
 
 
 def steady_expm1(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -71,7 +71,7 @@ def comp_sum(
         logits: (n, c, *d) unnormalised scores z.
         target: (n, *d) class indices y, or (n, c, *d) probabilities t.
         tau: at least 0; above 1 the values stay below 1 / (tau - 1). Below 1 they grow like p^(tau - 1), and beyond the
-            square root of the largest float linearly, so that they stay finite.
+            square root of the largest float linearly, so that they stay finite; a gradient in float16 may overflow.
         class_weight: (c,) weight of each class; the mean divides by the sum of w[target].
         label_smoothing: in [0, 1].
 
@@ -124,7 +124,8 @@ def constrained_margin(
     Args:
         logits: (n, c, *d) unnormalised scores z.
         target: (n, *d) class indices y, or (n, c, *d) probabilities t.
-        transform: Φ: "squared_hinge", "exponential" or "hinge".
+        transform: Φ: "squared_hinge", "exponential" or "hinge". Beyond the square root of the largest float the
+            exponential goes on as a line; a gradient in float16 may overflow.
         label_smoothing: in [0, 1].
 
     Returns:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from perdita.core import Cost, Criterion, InputError, Range, Traits, component, loss
+from perdita.core import Choice, Cost, Criterion, InputError, Range, Traits, component, loss
 from perdita.losses.classification.soft_labels import expected
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class ActNorm(nn.Module):
     @torch.no_grad()
     def fit(self, x: Float[Tensor, "n features"]) -> None:
         self.bias.copy_(-x.mean(0))
-        self.log_gain.copy_(-(x.std(0) + 1e-6).log())
+        self.log_gain.copy_(-(x.std(0, correction=0) + 1e-6).log())
 
 
 @component("legendretron")
@@ -122,17 +123,22 @@ class InputConvexNet(nn.Module):
 
 
 class ConvexGradient(nn.Module):
-    r"""z → ∇F(z) of a strongly convex F(z) = softplus(w_1) f(z) + softplus(w_0) ||z||^2 / 2, f an `InputConvexNet`."""
+    r"""z → ∇F(z) of a strongly convex F(z) = softplus(w_1) f(z) + softplus(w_0) ||z||^2 / 2, f an `InputConvexNet`.
 
-    def __init__(self, features: int, *, hidden: int, depth: int) -> None:
+    With per_coordinate, the square of each coordinate has a w_0 of its own.
+    """
+
+    def __init__(self, features: int, *, hidden: int, depth: int, per_coordinate: bool = False) -> None:
         super().__init__()
         self.net = InputConvexNet(features, hidden=hidden, depth=depth)
         self.net_weight = nn.Parameter(torch.randn(1))
-        self.square_weight = nn.Parameter(torch.randn(1))
+        ones = torch.full((features,), math.log(math.e - 1))  # their softplus is 1
+        self.square_weight = nn.Parameter(ones if per_coordinate else torch.randn(1))
 
     def potential(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
         """F(z), whose gradient the block gives."""
-        return F.softplus(self.net_weight) * self.net(z) + F.softplus(self.square_weight) * z.square().sum(1) / 2
+        square = (F.softplus(self.square_weight) * z.square()).sum(1) / 2
+        return F.softplus(self.net_weight) * self.net(z) + square
 
     def forward(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
         return F.softplus(self.net_weight) * self.net.gradient(z) + F.softplus(self.square_weight) * z
@@ -150,11 +156,15 @@ class LegendreLink(nn.Module):
         classes: number of classes c, at least 2; the last has the score 0.
         blocks: number of gradient blocks.
         hidden, depth: of each `InputConvexNet`.
+        per_coordinate: whether the square in each block has a weight for every score, or one for all.
     """
 
-    def __init__(self, classes: int, *, blocks: int = 2, hidden: int = 2, depth: int = 4) -> None:
+    def __init__(
+        self, classes: int, *, blocks: int = 2, hidden: int = 2, depth: int = 4, per_coordinate: bool = False
+    ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ConvexGradient(classes - 1, hidden=hidden, depth=depth) for _ in range(blocks))
+        sizes = {"hidden": hidden, "depth": depth, "per_coordinate": per_coordinate}
+        self.blocks = nn.ModuleList(ConvexGradient(classes - 1, **sizes) for _ in range(blocks))
 
     def transform(self, scores: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
         """The scores after the blocks, before the softmax."""
@@ -183,6 +193,7 @@ class LegendreLink(nn.Module):
         "blocks": Range(1, search=(1, 3), integer=True),
         "hidden": Range(2, integer=True),
         "depth": Range(1, search=(1, 4), integer=True),
+        "per_coordinate": Choice((False, True)),
     },
     cost=Cost(time="n c + n c hidden depth blocks", passes=6),
     ignore_index=-100,
@@ -203,6 +214,7 @@ class LegendreLoss(Criterion):
         blocks: gradient blocks; with one the link before the softmax is an exact gradient.
         hidden: width of the convex networks, even.
         depth: their number of layers.
+        per_coordinate: whether the square in each block has a weight for every score, or one for all.
         logits: (n, c) scores z, when called; a model with c - 1 scores pads them with a zero.
         target: (n,) class indices y, or (n, c) probabilities, when called; of these the value is the expected one.
 
@@ -221,7 +233,8 @@ class LegendreLoss(Criterion):
     Source:
         Lam, Walder, Penev, Nock, "LegendreTron: Uprising Proper Multiclass Loss Learning", ICML 2023, arXiv 2301.11695.
         In the released code an activation norm that is loaded from a file fits itself anew to its first batch and so
-        loses what was loaded; here it is fitted by `fit` alone.
+        loses what was loaded; here it is fitted by `fit` alone. Its softmax leaves the last class's zero out of the
+        maximum that it takes away, and can overflow; this one cannot.
     """
 
     def __init__(
@@ -231,12 +244,14 @@ class LegendreLoss(Criterion):
         blocks: int = 2,
         hidden: int = 2,
         depth: int = 4,
+        per_coordinate: bool = False,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None:
         super().__init__(reduction=reduction, ignore_index=ignore_index)
         self.classes = classes
-        self.link = LegendreLink(classes, blocks=blocks, hidden=hidden, depth=depth)
+        sizes = {"blocks": blocks, "hidden": hidden, "depth": depth}
+        self.link = LegendreLink(classes, per_coordinate=per_coordinate, **sizes)
 
     def per_example(
         self, logits: Float[Tensor, "n c"], target: Int[Tensor, "n"] | Float[Tensor, "n c"]

@@ -93,7 +93,8 @@ def poly_cross_entropy(
         0.45255...
 
     Source:
-        Leng et al., "PolyLoss", ICLR 2022, arXiv 2204.12511, section 4: Poly-1 and Poly-N.
+        Leng et al., "PolyLoss", ICLR 2022, arXiv 2204.12511, section 4: Poly-1 and Poly-N. Which P its code has under
+        label smoothing was not verified, and class weights are not the paper's.
     """
     smoothing = label_smoothing if smooth_polynomial else 0.0
     indices = not target.is_floating_point()
@@ -215,7 +216,8 @@ def poly_focal(
         0.00349...
 
     Source:
-        Leng et al., "PolyLoss", ICLR 2022, arXiv 2204.12511, the focal form of Poly-1.
+        Leng et al., "PolyLoss", ICLR 2022, arXiv 2204.12511, the focal form of Poly-1. Whether the paper's alpha scales
+        the polynomial too was not verified.
     """
     log_odds = signed_logits(logits, target)
     return class_balance(logits, target, alpha) * focal_of(log_odds, gamma) + poly_focal_of(log_odds, epsilon, gamma)

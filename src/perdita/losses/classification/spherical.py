@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
 
-TINY = 1e-12  # added to variances and squares
+TINY = 1e-12  # a variance up to this one is that of scores which are all alike
+ROUNDING = 16  # units in the last place by which the mean of equal scores may miss them
 SHARPNESS = Range(0, open="low", search=(0.05, 2.0), log=True)
 THRESHOLD = Range(search=(0.0, 30.0))
 
@@ -37,7 +38,7 @@ def z_loss_from_sums(
     """`z_loss` from a, s and q. The variance q/c - (s/c)^2 cancels where the mean is far from 0: use float64."""
     mean = total / classes
     variance = square / classes - mean.square()
-    flat = variance <= TINY
+    flat = variance <= TINY + ROUNDING * torch.finfo(mean.dtype).eps * mean.square()
     standard = torch.where(flat, 0.0, (score - mean) * torch.where(flat, 1.0, variance).rsqrt())
     return F.softplus(sharpness * (threshold - standard)) / sharpness
 
@@ -121,11 +122,13 @@ def z_loss(
 
     Source:
         de Brébisson, Vincent, "The Z-loss: a shift and scale invariant classification loss belonging to the Spherical
-        Family", 2016, arXiv 1604.08859, section 3.
+        Family", 2016, arXiv 1604.08859, section 3; the formula is from a summary of it and from the authors' code,
+        which sums over the batch and adds 1e-12 to the deviation.
     """
-    centred = logits - logits.mean(1, keepdim=True)
+    mean = logits.mean(1, keepdim=True)
+    centred = logits - mean
     variance = centred.square().mean(1)
-    flat = variance <= TINY
+    flat = variance <= TINY + (ROUNDING * torch.finfo(mean.dtype).eps * mean.squeeze(1)).square()
     inverse = torch.where(flat, 1.0, variance).rsqrt()
 
     def value(own: Tensor, flat: Tensor, inverse: Tensor) -> Tensor:

@@ -111,10 +111,10 @@ def kernel_distance(
         include_target: False leaves out q^T A q, which does not depend on the model.
 
     Raises:
-        InputError: fewer than two draws where a quadratic term is estimated.
+        InputError: fewer than two draws where a quadratic term is estimated, or no draw of the target.
     """
     kernel = similarity.double()
-    model, target = model_counts.double(), target_counts.double()
+    model = model_counts.double()
 
     def alike(counts: Tensor) -> Tensor:
         draws = counts.sum(-1)
@@ -123,8 +123,8 @@ def kernel_distance(
         pairs = ((counts @ kernel) * counts).sum(-1) - (counts * kernel.diagonal()).sum(-1)
         return pairs / (draws * (draws - 1))
 
-    cross = ((model @ kernel) * target).sum(-1) / (model.sum(-1) * target.sum(-1))
-    return alike(model) - 2 * cross + (alike(target) if include_target else 0.0)
+    cross = ((falling_moment(model, 1) @ kernel) * falling_moment(target_counts, 1)).sum(-1)
+    return alike(model) - 2 * cross + (alike(target_counts.double()) if include_target else 0.0)
 
 
 class Waiting(NamedTuple):
