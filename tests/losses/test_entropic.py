@@ -70,6 +70,16 @@ def test_max_exponent_is_off_in_double_precision(dtype, limit):
         assert value[1].item() == pytest.approx(math.exp(40) - 41, rel=1e-12)
 
 
+@pytest.mark.parametrize(("x", "t"), [(-10.0, 120.0), (120.0, -10.0), (3.0, 3.0), (500.0, 900.0)])
+def test_utilities_far_apart_are_no_zero_times_infinity(x, t):
+    prediction = torch.tensor([x], requires_grad=True)
+    value = P.entropic_mse(prediction, torch.tensor([t]))
+    (slope,) = torch.autograd.grad(value, prediction)
+    gap = math.exp(-x) - math.exp(-t)
+    assert value.item() == pytest.approx(gap**2 / 2, rel=1e-5, abs=1e-30)
+    assert slope.item() == pytest.approx(-gap * math.exp(-x), rel=1e-5, abs=1e-30)
+
+
 def test_certainty_equivalents():
     ce = entropic_certainty_equivalent
     assert ce(torch.zeros(4), 2.0).item() == 0

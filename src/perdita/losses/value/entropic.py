@@ -139,8 +139,10 @@ def entropic_mse(
     """
     if risk_aversion == 0:
         return 0.5 * (prediction - target).square()
-    utility = torch.exp(-risk_aversion * target)
-    return (utility * torch.expm1(-risk_aversion * (prediction - target)) / risk_aversion).square() / 2
+    first, second = -risk_aversion * prediction, -risk_aversion * target
+    larger = first > second  # is taken out, so that no infinity meets a zero
+    top, below = torch.where(larger, first, second), torch.where(larger, second - first, first - second)
+    return (torch.exp(top) * torch.expm1(below) / risk_aversion).square() / 2
 
 
 @loss(
