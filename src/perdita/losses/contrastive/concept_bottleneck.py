@@ -85,8 +85,8 @@ def concept_contrastive(
 
     Source:
         Semenov, Ivanov, Beznosikov, Gasnikov, "Sparse Concept Bottleneck Models: Gumbel Tricks in Contrastive
-        Learning", 2024, arXiv 2404.03323. The released code applies the Gumbel noise in another loss than the paper's,
-        `concept_spread`.
+        Learning", 2024, arXiv 2404.03323; from a transcription of its equations, for the paper's text was not read. The
+        released code applies the Gumbel noise in another loss than the paper's, `concept_spread`.
     """
     if mask is not None:
         concepts = torch.where(mask.unsqueeze(1), concepts, 0.0)
