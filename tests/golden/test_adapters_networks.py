@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import log_softmax
+from scipy.stats import norm
 
 from tests.golden.adapters import load_adapters
 from tests.golden.reader import UnreadError
@@ -121,6 +122,33 @@ def test_backtests_at_their_ends(days: int, breaches: int) -> None:
     pooled = terms(n00 + n10, n01 + n11, (n01 + n11) / (days - 1))
     apart = terms(n00, n01, n01 / max(n00 + n01, 1)) + terms(n10, n11, n11 / max(n10 + n11, 1))
     np.testing.assert_allclose(got["LR_ind"], -2 * (pooled - apart), atol=1e-12)
+
+
+@pytest.mark.parametrize("start", [None, 2e-4])
+def test_a_variance_that_follows_returns(start: float | None) -> None:
+    returns = 0.01 * DRAW.normal(size=40)
+    options = {} if start is None else {"initial_variance": start}
+    got = run("lstm-mdn", {"returns": returns}, omega=2e-6, alpha=0.05, beta=0.9, **options)
+    variance = [returns.var() if start is None else start]
+    for value in returns:
+        variance.append(2e-6 + 0.05 * value**2 + 0.9 * variance[-1])
+    np.testing.assert_allclose(got["conditional_variance"], variance[:-1])
+    np.testing.assert_allclose(got["var_0_99_loss"], norm.ppf(0.99) * np.sqrt(variance[-1]))
+    past = np.array(variance[:-1])
+    np.testing.assert_allclose(got["log_likelihood"], -0.5 * (np.log(2 * np.pi * past) + returns**2 / past).sum())
+
+
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_rolling_forecasts_at_another_level(level: float) -> None:
+    returns = DRAW.normal(size=30)
+    named = {"window": 20, "confidence": level, "quantile": "linear interpolation (type 7)"}
+    got = run("lstm-mdn", {"returns": returns}, **named)
+    past = np.stack([returns[day - 20 : day] for day in range(20, 30)])
+    rank = (1 - level) * 19
+    low = np.sort(past, 1)[:, :2]  # both ranks lie between the two lowest
+    expected = low[:, 0] + rank * (low[:, 1] - low[:, 0])
+    np.testing.assert_allclose(got["historical_simulation"], expected)
+    np.testing.assert_allclose(got["constant_mean_normal"], past.mean(1) + norm.ppf(1 - level) * past.std(1, ddof=1))
 
 
 @pytest.mark.parametrize(

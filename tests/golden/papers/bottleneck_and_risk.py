@@ -18,7 +18,7 @@ from perdita.risk.value_at_risk import (
     normal_value_at_risk,
 )
 from tests.golden.adapters import adapter
-from tests.golden.reader import Reader
+from tests.golden.reader import Reader, UnreadError
 
 
 @adapter("sparse-cbm")
@@ -80,9 +80,11 @@ def risk_of_tomorrow(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str
             "constant_mean_normal": -normal_value_at_risk(returns, **named),
         }
     model = Garch(read.param("omega"), read.param("alpha"), read.param("beta"))
-    read.param("initial_variance", among=(BEFORE,))
+    start = read.param("initial_variance", BEFORE)
     read.done()
-    variance, tomorrow = garch_variance(returns, model)
+    if isinstance(start, str) and start != BEFORE:
+        raise UnreadError(f"initial_variance is {start!r}; known are {BEFORE!r} and numbers")
+    variance, tomorrow = garch_variance(returns, model, initial=None if start == BEFORE else start)
     return {
         "conditional_variance": variance,
         "next_variance": tomorrow,
