@@ -2162,6 +2162,7 @@ class HlGauss(Criterion):
         low: float = -10.0,
         high: float = 10.0,
         sigma_ratio: float = 0.75,
+        clamp: bool = True,
         reduction: str = "mean",
         ignore_index: int | None = None,
     ) -> None: ...
@@ -2307,7 +2308,7 @@ class ItakuraSaito(Criterion):
         self,
         *,
         risk_aversion: float = 1.0,
-        max_exponent: float = 20.0,
+        max_exponent: float | None = None,
         reduction: str = "mean",
         ignore_index: int | None = None,
     ) -> None: ...

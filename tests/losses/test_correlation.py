@@ -23,6 +23,15 @@ def test_neither_scale_nor_level_matter():
     assert P.correlation(-2 * TARGET, TARGET).item() == pytest.approx(2, abs=1e-7)
 
 
+def test_large_numbers_in_single_precision_keep_their_correlation():
+    expected = P.correlation(PREDICTION.float(), TARGET.float())
+    prediction = (1e14 * PREDICTION).float().requires_grad_()
+    value = P.correlation(prediction, (1e14 * TARGET).float())
+    torch.testing.assert_close(value, expected)
+    value.backward()
+    assert (prediction.grad * 1e14).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("flat", ["prediction", "target", "one item"])
 def test_where_one_is_constant_it_is_one_without_a_gradient(flat):
     prediction, target = PREDICTION[:4].clone(), TARGET[:4].clone()

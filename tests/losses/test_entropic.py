@@ -58,6 +58,28 @@ def test_beyond_max_exponent_it_is_a_line():
     torch.testing.assert_close(value.diff(), torch.full((2,), math.expm1(5.0), dtype=torch.float64))
 
 
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float16, 20), (torch.float32, 20), (torch.float64, 700)])
+def test_max_exponent_is_off_in_double_precision(dtype, limit):
+    error = torch.tensor([15.0, 40.0, 1e4], dtype=dtype)
+    value = P.itakura_saito(error, torch.zeros_like(error), reduction="none")
+    given = P.itakura_saito(error, torch.zeros_like(error), max_exponent=float(limit), reduction="none")
+    assert torch.equal(value, given)
+    assert value.double().isfinite().all() or dtype is torch.float16  # whose range ends at 65504
+    assert not value.isnan().any()
+    if dtype is torch.float64:
+        assert value[1].item() == pytest.approx(math.exp(40) - 41, rel=1e-12)
+
+
+@pytest.mark.parametrize(("x", "t"), [(-10.0, 120.0), (120.0, -10.0), (3.0, 3.0), (500.0, 900.0)])
+def test_utilities_far_apart_are_no_zero_times_infinity(x, t):
+    prediction = torch.tensor([x], requires_grad=True)
+    value = P.entropic_mse(prediction, torch.tensor([t]))
+    (slope,) = torch.autograd.grad(value, prediction)
+    gap = math.exp(-x) - math.exp(-t)
+    assert value.item() == pytest.approx(gap**2 / 2, rel=1e-5, abs=1e-30)
+    assert slope.item() == pytest.approx(-gap * math.exp(-x), rel=1e-5, abs=1e-30)
+
+
 def test_certainty_equivalents():
     ce = entropic_certainty_equivalent
     assert ce(torch.zeros(4), 2.0).item() == 0

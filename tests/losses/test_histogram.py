@@ -38,6 +38,20 @@ def test_a_target_outside_is_moved_to_the_end(outside):
         assert probs.argmax() == (0 if outside < 0 else BINS - 1)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_target_outside_may_be_cut_where_it_is(dtype):
+    target = torch.tensor([HIGH + 3 * WIDTH, LOW - 40 * WIDTH, 1e4, -1e4, 0.1], dtype=dtype)
+    probs = hl_gauss_targets(target, BINS, low=LOW, high=HIGH, clamp=False)
+    torch.testing.assert_close(probs.sum(1), torch.ones_like(target))
+    assert probs.argmax(1)[:4].tolist() == [BINS - 1, 0, BINS - 1, 0]
+    inside = hl_gauss_targets(target, BINS, low=LOW, high=HIGH)
+    torch.testing.assert_close(probs[4], inside[4])
+    assert probs[0, -1] > inside[0, -1]  # the tail of a normal distribution falls faster than its middle
+    logits = torch.zeros(5, BINS, dtype=dtype, requires_grad=True)
+    P.hl_gauss(logits, target, low=LOW, high=HIGH, clamp=False).backward()
+    torch.testing.assert_close(logits.grad, (1 / BINS - probs) / 5)
+
+
 def test_a_narrow_normal_is_one_bin():
     probs = hl_gauss_targets(CENTERS[7:8], BINS, low=LOW, high=HIGH, sigma_ratio=1e-3)
     torch.testing.assert_close(probs[0], torch.eye(BINS, dtype=torch.float64)[7])

@@ -57,6 +57,9 @@ def test_bad_settings_are_refused():
         label_density(torch.ones(3))
     with pytest.raises(InputError, match="two different"):
         label_density(torch.ones(1))
+    for given in (torch.arange(5), torch.rand(5, 2)):
+        with pytest.raises(InputError, match=r"shape \(n,\)"):
+            label_density(given)
     with pytest.raises(InputError, match="bandwidth"):
         label_density(TARGET, bandwidth=0.0)
     with pytest.raises(InputError, match="shape"):

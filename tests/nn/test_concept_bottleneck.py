@@ -86,6 +86,33 @@ def test_one_item_alone_has_no_gradient_from_the_batch() -> None:
     torch.testing.assert_close(found, half)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_missing_concept_is_minus_infinity(dtype: torch.dtype) -> None:
+    z = scores(4, 5).to(dtype)
+    without = z[:, [0, 1, 2, 4]].clone().requires_grad_()
+    z[:, 3] = -math.inf
+    z.requires_grad_()
+    value = P.concept_contrastive(z, torch.tensor([0, 1, 2, 4]), temperature=0.3)
+    expected = P.concept_contrastive(without, torch.arange(4), temperature=0.3)
+    torch.testing.assert_close(value, expected)
+    (found,), (wanted,) = torch.autograd.grad(value, z), torch.autograd.grad(expected, without)
+    torch.testing.assert_close(found[:, [0, 1, 2, 4]], wanted)
+    assert found[:, 3].tolist() == [0.0] * 4
+    with pytest.raises(perdita.InputError, match="finite"):
+        P.concept_contrastive(z, torch.tensor([0, 1, 2, 3]))
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("kept", [[True, False, True, True], [False] * 4])
+def test_a_masked_item_is_in_no_sum_at_any_temperature(temperature: float, kept: list[bool]) -> None:
+    z, mask, pairs = scores(4, 5).float(), torch.tensor(kept), torch.arange(4)
+    options = {"temperature": temperature, "reduction": "sum"}
+    paired = P.concept_contrastive(z, pairs, mask=mask, **options)
+    spread = P.concept_spread(z, mask=mask, **options)
+    torch.testing.assert_close(paired, P.concept_contrastive(z[mask], pairs[mask], **options))
+    torch.testing.assert_close(spread, P.concept_spread(z[mask], **options))
+
+
 def test_gumbel_noise_is_gumbel_and_the_generators() -> None:
     like = torch.empty(200_000, dtype=torch.float64)
     noise = gumbel_noise(like, torch.Generator().manual_seed(0))

@@ -107,6 +107,9 @@ def test_features_that_are_too_narrow_are_warned_of():
     [
         (lambda: NeuralCollapse(0), "classes"),
         (lambda: NeuralCollapse(2).compute(torch.eye(2)), "update"),
+        (lambda: taken(normal(0, 2), torch.zeros(0, dtype=torch.long), 2).compute(torch.eye(2)), "update"),
+        (lambda: taken(normal(2, 2), torch.tensor([0.0, 1.0]), 2), "integers"),
+        (lambda: taken(normal(2, 2) / 0, torch.tensor([0, 1]), 2), "finite"),
         (lambda: taken(normal(2, 2), torch.tensor([0, 2]), 2), "target"),
         (lambda: taken(normal(2, 2), torch.tensor([0]), 2), "features"),
         (lambda: taken(normal(2, 2), torch.tensor([0, 1]), 2).update(normal(2, 3), torch.tensor([0, 1])), "width"),

@@ -8,6 +8,7 @@ from torch import nn
 
 import perdita.functional as P
 from perdita import InputError
+from perdita.losses.value.histogram import bellman_atoms
 from perdita.nn.value_heads import HistogramHead
 from perdita.training.value_learning import Transitions, learn_action_values
 
@@ -41,9 +42,16 @@ def two_hot(outputs, target):
     return P.two_hot(outputs, target, low=-0.5, high=1.5)
 
 
+def c51(outputs, following, reward, discount):
+    support = {"low": -0.5, "high": 1.5}
+    atoms = bellman_atoms(reward, discount, outputs.shape[1], **support)
+    return P.categorical_projection(outputs, following.softmax(1), atoms, **support)
+
+
 @pytest.mark.parametrize(
-    ("criterion", "grid"), [(mse, None), (hl_gauss, "centers"), (two_hot, "ends")], ids=["mse", "hl_gauss", "two_hot"]
-)
+    ("criterion", "grid"), [(mse, None), (hl_gauss, "centers"), (two_hot, "ends"), (c51, "ends")],
+    ids=["mse", "hl_gauss", "two_hot", "c51"],
+)  # fmt: skip
 def test_the_values_of_the_corridor_are_found(criterion, grid):
     torch.manual_seed(0)
     if grid is None:
@@ -60,6 +68,7 @@ def test_the_values_of_the_corridor_are_found(criterion, grid):
         steps=600,
         learning_rate=0.1,
         refresh=25,
+        distributional=criterion is c51,
         generator=torch.Generator().manual_seed(0),
     )
     assert len(losses) == 600

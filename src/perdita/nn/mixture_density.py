@@ -126,8 +126,8 @@ class RecurrentMixture(nn.Module):
         least_scale: floor of the standard deviations.
 
     Source:
-        Herrig, "Risk forecasting using Long Short-Term Memory Mixture Density Networks", 2025, arXiv 2501.01278; widths
-        as in the authors' code.
+        Herrig, "Risk forecasting using Long Short-Term Memory Mixture Density Networks", 2025, arXiv 2501.01278; from
+        the authors' code, for the thesis itself was not read. The code stops early on its training loss; do not.
     """
 
     def __init__(self, parts: int, *, width: int = 6, hidden: int = 10, least_scale: float = 1e-6) -> None:

@@ -101,7 +101,7 @@ class NeuralCollapse:
         Raises:
             InputError: nothing was taken in, an unknown geometry, an exact one that is missing or not asked for.
         """
-        if self.counts is None:
+        if self.counts is None or not self.counts.any():
             raise InputError("compute needs an update with features before it")
         expected = (self.classes, self.means.shape[1])
         if tuple(weight.shape) != expected:
@@ -150,6 +150,8 @@ class NeuralCollapse:
             )
         if self.counts is not None and features.shape[1] != self.means.shape[1]:
             raise InputError(f"features must have width {self.means.shape[1]} as before, not {features.shape[1]}")
+        if target.is_floating_point() or not features.isfinite().all():
+            raise InputError("target must hold integers and features finite numbers")
         if target.numel() and not 0 <= int(target.min()) <= int(target.max()) < self.classes:
             raise InputError(f"target must hold class indices from 0 to {self.classes - 1}")
 

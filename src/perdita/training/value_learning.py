@@ -39,11 +39,12 @@ class Transitions:
 def learn_action_values(
     network: nn.Module,
     transitions: Transitions,
-    criterion: Callable[[Tensor, Tensor], Tensor],
+    criterion: Callable[..., Tensor],
     *,
     decode: Callable[[Tensor], Tensor],
     discount: float,
     steps: int,
+    distributional: bool = False,
     batch_size: int = 64,
     learning_rate: float = 1e-3,
     refresh: int = 100,
@@ -57,10 +58,13 @@ def learn_action_values(
     Args:
         network: states (n, *s) → outputs (n, actions), or (n, bins, actions) for a histogram.
         transitions: what it learns from.
-        criterion: outputs of one action, (n,) or (n, bins), and targets (n,) → scalar.
+        criterion: outputs of one action, (n,) or (n, bins), and targets (n,) → scalar; where distributional, outputs of
+            the action taken, the target network's of the best next one, rewards (n,) and discounts (n,), 0 at an end →
+            scalar, as `categorical_projection` with `bellman_atoms` makes of them.
         decode: outputs → (n, actions) values.
         discount: in [0, 1].
         steps, batch_size, learning_rate: of Adam.
+        distributional: hand on the next distribution instead of its mean.
         refresh: the target network becomes a copy of the network every so many steps.
         generator: draws the batches.
 
@@ -80,18 +84,24 @@ def learn_action_values(
         if step % refresh == 0:
             frozen = copy.deepcopy(network).requires_grad_(False)
         rows = torch.randint(len(transitions.reward), (batch_size,), generator=generator)
+        reward, done = transitions.reward[rows], transitions.done[rows]
         with torch.no_grad():
-            best = decode(frozen(transitions.next_state[rows])).amax(-1)
-            target = transitions.reward[rows] + discount * torch.where(transitions.done[rows], 0.0, best)
-        outputs = network(transitions.state[rows])
-        actions = transitions.action[rows]
-        if outputs.ndim == 3:  # (n, bins, actions): the bins of the action taken
-            taken = outputs.gather(2, actions.view(-1, 1, 1).expand(-1, outputs.shape[1], 1)).squeeze(2)
+            following = frozen(transitions.next_state[rows])
+            best, action = decode(following).max(-1)
+        taken = _of_action(network(transitions.state[rows]), transitions.action[rows])
+        if distributional:
+            loss = criterion(taken, _of_action(following, action), reward, discount * torch.where(done, 0.0, 1.0))
         else:
-            taken = pick(outputs, actions)
-        loss = criterion(taken, target)
+            loss = criterion(taken, reward + discount * torch.where(done, 0.0, best))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())
     return torch.stack(losses).tolist()
+
+
+def _of_action(outputs: Float[Tensor, "n *c a"], action: Int[Tensor, "n"]) -> Float[Tensor, "n *c"]:
+    """The outputs of one action each: numbers of (n, actions), histograms of (n, bins, actions)."""
+    if outputs.ndim == 2:
+        return pick(outputs, action)
+    return outputs.gather(2, action.view(-1, 1, 1).expand(-1, outputs.shape[1], 1)).squeeze(2)

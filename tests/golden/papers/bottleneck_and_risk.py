@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
 import perdita.functional as P
-from perdita.nn.concept_bottleneck import concept_matrix_search, concept_penalty
+from perdita.nn.concept_bottleneck import concept_matrix_search, concept_penalty, diagonal_pairs
 from perdita.nn.mixture_density import logit_penalty, read_mixture
 from perdita.risk.backtests import Ratio, christoffersen, kupiec, transitions
 from perdita.risk.garch import Garch, garch_log_likelihood, garch_value_at_risk, garch_variance
-from perdita.risk.value_at_risk import historical_value_at_risk, mixture_value_at_risk, normal_value_at_risk
+from perdita.risk.value_at_risk import (
+    historical_value_at_risk,
+    mixture_expected_shortfall,
+    mixture_value_at_risk,
+    normal_value_at_risk,
+)
 from tests.golden.adapters import adapter
-from tests.golden.reader import Reader
+from tests.golden.reader import Reader, UnreadError
 
 
 @adapter("sparse-cbm")
@@ -32,17 +36,20 @@ def concept_bottleneck(inputs: dict[str, Any], params: dict[str, Any]) -> dict[s
         }
     scores, backbone, weight = read.tensor("cbl_logits"), read.constant("backbone_logits"), read.constant("cbl_weight")
     noise = {"batch_noise": read.constant("gumbel_noise_dim0"), "concept_noise": read.constant("gumbel_noise_dim1")}
-    temperature, strength = read.param("tau"), read.param("l1_lambda")
+    temperature, strength = read.param("tau", 1.0), read.param("l1_lambda", 1e-3)
     read.done()
-    diagonal = torch.arange(scores.shape[0])  # no batch here is larger than the list of concepts
-    contrastive = P.concept_contrastive(scores, diagonal)
+    pairs, paired = diagonal_pairs(scores)  # items beyond the last concept are in the sums alone
+    diagonal = {"target": pairs, "weight": paired}
+    contrastive = P.concept_contrastive(scores, **diagonal)
     spread = P.concept_spread(scores, temperature=temperature, **noise)
+    only_diagonal = P.concept_contrastive(scores, **diagonal, temperature=temperature, **noise)
     return {
         "contrastive": contrastive,
         "grad_contrastive": read.gradients(contrastive)["grad_cbl_logits"],
         "gumbel_all_entries": spread,
         "grad_gumbel_all_entries": read.gradients(spread)["grad_cbl_logits"],
-        "gumbel_diagonal_only": P.concept_contrastive(scores, diagonal, temperature=temperature, **noise),
+        "gumbel_diagonal_only": only_diagonal,
+        "grad_gumbel_diagonal_only": read.gradients(only_diagonal)["grad_cbl_logits"],
         "l1_over_num_concepts": concept_penalty(weight, strength),
         "cos_similarity": -P.concept_similarity(scores, backbone),
         "cubed_cos_similarity": -P.concept_similarity(scores, backbone, cubed=True),
@@ -73,9 +80,11 @@ def risk_of_tomorrow(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str
             "constant_mean_normal": -normal_value_at_risk(returns, **named),
         }
     model = Garch(read.param("omega"), read.param("alpha"), read.param("beta"))
-    read.param("initial_variance", among=(BEFORE,))
+    start = read.param("initial_variance", BEFORE)
     read.done()
-    variance, tomorrow = garch_variance(returns, model)
+    if isinstance(start, str) and start != BEFORE:
+        raise UnreadError(f"initial_variance is {start!r}; known are {BEFORE!r} and numbers")
+    variance, tomorrow = garch_variance(returns, model, initial=None if start == BEFORE else start)
     return {
         "conditional_variance": variance,
         "next_variance": tomorrow,
@@ -86,7 +95,7 @@ def risk_of_tomorrow(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str
 
 def mixture_density(read: Reader) -> dict[str, Any]:
     raw, target = read.tensor("raw_output"), read.constant("target")
-    parts, strength = read.param("num_mixtures"), read.param("logit_l2")
+    parts, strength = read.param("num_mixtures"), read.param("logit_l2", 0.0)
     read.param("layout", among=(LAYOUT,))
     read.param("sigma_activation", among=(ACTIVATION,))
     read.param("reduction", among=(PENALISED,))
@@ -102,6 +111,7 @@ def mixture_density(read: Reader) -> dict[str, Any]:
         "sigma": mixture.scales,
         "weights": mixture.weights(),
         "var_quantile_0_01": -mixture_value_at_risk(mixture),
+        "expected_shortfall_0_01": mixture_expected_shortfall(mixture),
         "mean": mixture.mean(),
     }
 

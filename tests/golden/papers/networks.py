@@ -19,7 +19,7 @@ from tests.golden.reader import Reader
 def corrected_relu(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     read = Reader(inputs, params)
     input, upstream = read.tensor("input"), read.constant("grad_output")
-    epsilon = torch.tensor(read.param("epsilon"), dtype=torch.float64, requires_grad=True)
+    epsilon = torch.tensor(read.option("epsilon", 0.01), dtype=torch.float64, requires_grad=True)
     read.done()
     output = crrelu(input, epsilon)
     grad_input, grad_epsilon = torch.autograd.grad(output, [input, epsilon], upstream)
@@ -34,8 +34,10 @@ def support_vector_head(inputs: dict[str, Any], params: dict[str, Any]) -> dict[
     read = Reader(inputs, params)
     features, target = read.constant("features"), read.constant("target")
     weight, bias = read.constant("weight"), read.constant("bias")
-    head = SupportVectorHead(*weight.shape, slack_cost=read.param("C")).double()
-    read.param("reduction", among=(SUMMED,))
+    power = read.param("power", 2, among=(1, 2))
+    head = SupportVectorHead(*weight.shape, slack_cost=read.param("C", 0.5), power=power).double()
+    read.param("reduction", SUMMED, among=(SUMMED,))
+    read.param("ignore_index", -100, among=(-100,))
     read.done()
     head.load_state_dict({"weight": weight.T, "bias": bias})
     scores = head(features)
@@ -44,7 +46,7 @@ def support_vector_head(inputs: dict[str, Any], params: dict[str, Any]) -> dict[
     loss.backward()
     return {
         "loss": loss,
-        "hinge_only": P.one_versus_all_hinge(scores, target, reduction="sum"),
+        "hinge_only": P.one_versus_all_hinge(scores, target, power=power, reduction="sum"),
         "scores": scores,
         "grad_weight": head.weight.grad.T,
         "grad_bias": head.bias.grad,
@@ -74,11 +76,14 @@ def neural_collapse(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str,
         "nc1": own["nc1"],
         "s": exact.singular_values[0],
         "nc2_etf_W": etf["nc2_weight"],
+        "nc2_etf_H": etf["nc2_features"],
         "nc3_etf_WH": etf["nc3"],
         "nc2_of_W": orthogonal["nc2_weight"],
+        "nc2_of_H": orthogonal["nc2_features"],
         "nc3_of_WH": orthogonal["nc3"],
         "nc2_gof_W": own["nc2_weight"],
         "nc2_gof_H": own["nc2_features"],
         "nc3_gof_WH": own["nc3"],
         "nc3_gof_W_minus_scaled_H": own["self_duality"],
+        "self_duality": orthogonal["self_duality"],
     }

@@ -8,7 +8,7 @@ import torch
 
 import perdita.functional as P
 from perdita.judge.rasch import ManyFacetRasch, category_moments, infit_outfit
-from perdita.losses.ordinal.cumulative import ordinal_softmax, predicted_rank
+from perdita.losses.ordinal.cumulative import conditional_survival, ordinal_softmax, predicted_rank
 from perdita.nn.linear_heads import NaiveBayesHead
 from tests.golden.adapters import adapter
 from tests.golden.reader import Reader, UnreadError
@@ -23,13 +23,20 @@ def ordinal_rasch(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, A
     if read.has("theta"):
         return many_facets(read)
     logits, target = read.tensor("input"), read.constant("target")
-    read.param("kind", among=("coral_ordinal_cross_entropy",))
-    weights, classes = read.param("importance_weights", None), read.param("num_classes")
+    kind = read.param("kind", among=("coral_ordinal_cross_entropy", "corn_ordinal_cross_entropy", "coral", "corn"))
+    weights, classes = read.option("importance_weights", None), read.param("num_classes")
+    shared = {"ignore_index": read.param("ignore_index", -100), "reduction": read.param("reduction", "mean")}
     read.done()
     if logits.shape[1] != classes - 1:
         raise UnreadError(f"num_classes is {classes}, but there are {logits.shape[1]} thresholds")
+    if kind.startswith("corn"):
+        if weights is not None:
+            raise UnreadError("importance_weights belong to the cumulative form")
+        survival = conditional_survival(logits)
+        loss = P.corn(logits, target, **shared)
+        return {"loss": loss, "predicted_rank": (survival > 0.5).sum(1), **read.gradients(loss)}
     importance = None if weights is None else torch.tensor(weights, dtype=torch.float64)
-    loss = P.ordinal_cross_entropy(logits, target, importance_weight=importance)
+    loss = P.ordinal_cross_entropy(logits, target, importance_weight=importance, **shared)
     found = {"loss": loss, "ordinal_softmax": ordinal_softmax(logits), "predicted_rank": predicted_rank(logits)}
     return {**found, **read.gradients(loss)}
 

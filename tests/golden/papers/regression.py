@@ -33,7 +33,7 @@ def timeseries_survey(inputs: dict[str, Any], params: dict[str, Any]) -> dict[st
         "rse": P.relative_squared_error(*pair),
         "mape": P.mape(*pair),
         "rmse": P.rmse(*pair),
-        "nrmse_mean": P.normalized_rmse(*pair, scale="mean"),
+        "nrmse_mean": P.normalized_rmse(*pair, scale="mean") * target.mean().sign(),  # perdita divides by its size
         "nrmse_range": P.normalized_rmse(*pair, scale="range"),
         "nrmse_std": P.normalized_rmse(*pair, scale="std"),
         "nrmse_std_pred": P.normalized_rmse(*pair, scale="prediction_std"),
@@ -42,9 +42,10 @@ def timeseries_survey(inputs: dict[str, Any], params: dict[str, Any]) -> dict[st
         "huber": P.huber(*pair, delta=delta),
         "log_cosh": P.log_cosh(*pair),
         "quantile": P.quantile(*pair, level=level),
-        "msle": P.msle(*pair),
-        "rmsle": P.rmsle(*pair),
+        "q_risk": P.quantile_risk(*pair, level=level),
     }
+    if (target >= 0).all():  # below, perdita takes no logarithms
+        found |= {"msle": P.msle(*pair), "rmsle": P.rmsle(*pair)}
     gradients = {f"grad_input_{name}": read.gradients(value)["grad_input"] for name, value in found.items()}
     return {**found, **gradients}
 
@@ -58,26 +59,27 @@ def hl_gauss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     if read.has("reward"):
         return c51(read, logits, low, high)
     target, bins = read.constant("target"), read.param("num_bins")
-    sigma, ratio = read.param("sigma"), read.param("sigma_to_bin_ratio", 0.75)
-    read.param("clamp_to_range", among=(False, True))
+    width = (high - low) / bins
+    ratio = read.param("sigma_to_bin_ratio", 0.75)
+    sigma = read.param("sigma", ratio * width)
+    clamped = read.param("clamp_to_range", True, among=(False, True))
     read.done()
-    if abs(sigma - ratio * (high - low) / bins) > 1e-12 or target.min() < low or target.max() > high:
-        raise UnreadError("sigma is no multiple of the width of a bin, or a target lies outside of the support")
+    if "sigma_to_bin_ratio" in params and abs(sigma - ratio * width) > 1e-12:
+        raise UnreadError(f"sigma is {sigma}, which is not {ratio} times the width of a bin, {width}")
     support = {"low": low, "high": high}
-    first = (0, 2, 1) if logits.ndim == 3 else (0, 1)  # the vectors hold the bins last
-    last = first  # exchanging two dimensions undoes itself
-    scores = logits.permute(first)
-    probs = hl_gauss_targets(target, bins, sigma_ratio=ratio, **support)
+    scores = logits.movedim(-1, 1)  # the vectors hold the bins last
+    options = {"sigma_ratio": sigma / width, "clamp": clamped, **support}
+    probs = hl_gauss_targets(target, bins, **options)
     centers = bin_centers(low, high, bins, target)
     inner = {"low": centers[0].item(), "high": centers[-1].item()}
     two_hot = project(target.unsqueeze(1), torch.ones_like(target).unsqueeze(1), bins, **inner)
-    loss = P.hl_gauss(scores, target, sigma_ratio=ratio, **support)
+    loss = P.hl_gauss(scores, target, **options)
     return {
         "loss": loss,
-        "target_probs": probs.permute(last),
+        "target_probs": probs.movedim(1, -1),
         "decoded_value": histogram_mean(scores, centers),
         "decoded_target": histogram_mean(probs.log(), centers),
-        "two_hot_probs": two_hot.permute(last),
+        "two_hot_probs": two_hot.movedim(1, -1),
         "two_hot_loss": P.two_hot(scores, target, **inner),
         **read.gradients(loss),
     }
@@ -85,7 +87,7 @@ def hl_gauss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
 
 def c51(read: Reader, logits: torch.Tensor, low: float, high: float) -> dict[str, Any]:
     """One distributional backup."""
-    next_probs, reward, done = read.constant("next_probs"), read.constant("reward"), read.constant("done")
+    next_probs, reward, done = (read.constant(name).double() for name in ("next_probs", "reward", "done"))
     atoms, discount = read.param("num_atoms"), read.param("gamma")
     read.done()
     places = bellman_atoms(reward, discount * (1 - done), atoms, low=low, high=high)
@@ -99,11 +101,12 @@ def itakura_saito(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, A
     """The loss and its two baselines, and the certainty equivalent of the targets."""
     read = Reader(inputs, params)
     prediction, target = read.tensor("input"), read.constant("target")
-    aversion = read.param("alpha")
+    aversion, limit = read.param("alpha", 1.0), read.param("max_exponent", None)
     reduction = read.param("reduction", "mean", among=("mean", "sum", "none"))
     read.done()
+    options = {"risk_aversion": aversion, "max_exponent": limit}
     losses = {
-        "loss": P.itakura_saito(prediction, target, risk_aversion=aversion, reduction=reduction),
+        "loss": P.itakura_saito(prediction, target, **options, reduction=reduction),
         "emse": P.entropic_mse(prediction, target, risk_aversion=aversion, reduction=reduction),
         "softplus": P.entropic_softplus(prediction, target, risk_aversion=aversion, reduction=reduction),
     }
@@ -119,20 +122,24 @@ def itakura_saito(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, A
 
 @adapter("classification-helps-regression")
 def classification_helps_regression(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """The sum of both terms, each of them, and the labels that the edges give where no label is left out."""
+    """The sum of both terms, and each of them; the labels must be those of the edges, or -1."""
     read = Reader(inputs, params)
     prediction, logits = read.tensor("pred_reg"), read.tensor("pred_cls")
     target, edges, labels = read.constant("target"), read.constant("bin_edges"), read.constant("label")
-    weight = read.param("reg_weight")
-    read.param("ignore_index", among=(-1,))
+    weight = read.param("reg_weight", 1.0)
+    regression = read.param("reg_loss", "mse", among=("mse", "l1"))
+    read.param("ignore_index", -1, among=(-1,))
     read.done()
+    flat, target = prediction.flatten(), target.flatten()  # both come as (n, 1) or (n,)
     if not torch.equal(bin_targets(target, edges).masked_fill(labels < 0, -1), labels):
         raise UnreadError("the labels are not those of the edges")
-    heads = (prediction.squeeze(1), target, logits, labels)
-    loss = P.regression_with_classification(*heads, regression_weight=weight)
+    heads = (flat, target, logits, labels)
+    alone = {"mse": P.mse, "l1": P.l1}[regression](flat, target)
+    loss = P.regression_with_classification(*heads, regression_weight=weight, regression=regression)
+    loss = loss if weight else alone  # a weight of 0 is regression alone in the released code, not in perdita
     return {
         "loss": loss,
-        "loss_reg": P.mse(prediction.squeeze(1), target),
+        "loss_reg": alone,
         "loss_cls": P.regression_with_classification(*heads, regression_weight=0.0),
         **read.gradients(loss),
     }
@@ -147,9 +154,10 @@ def cisir(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
 
 
 def importances(read: Reader) -> dict[str, Any]:
-    labels, alpha = read.constant("labels"), read.param("alpha")
-    density = label_density(labels, bandwidth=read.param("bandwidth"), tail_threshold=read.param("tail_threshold"))
-    read.param("epsilon", among=(1e-3,))
+    labels, alpha = read.constant("labels"), read.param("alpha", 1.0)
+    given = {"bandwidth": read.param("bandwidth", 0.07), "tail_threshold": read.param("tail_threshold", None)}
+    density = label_density(labels, **given)
+    read.param("epsilon", 1e-3, among=(1e-3,))
     read.done()
     return {
         "density_after_tail_smoothing": density,
@@ -159,15 +167,17 @@ def importances(read: Reader) -> dict[str, Any]:
 
 
 def weighted_error(read: Reader) -> dict[str, Any]:
-    """The weights sum to one over the batch, so that the released sum is the mean of n times them."""
+    """Weights that sum to one make the released loss a sum over the batch: the mean of n times them."""
     prediction, target = read.tensor("pred"), read.constant("target")
-    weight, correlation = read.constant("mse_weight"), read.constant("pcc_weight")
+    weight, correlation = read.constant("mse_weight", None), read.constant("pcc_weight", None)
     factor = read.param("lambda_")
-    read.param("normalized_weights", among=(True,))
-    read.param("eps", among=(1e-7,))
+    normalized = read.param("normalized_weights", True, among=(True, False))
+    read.param("eps", 1e-7, among=(1e-7,))
     read.done()
+    if weight is not None and normalized:
+        weight = weight * len(target)
     options = {"correlation_importance": correlation, "correlation_weight": factor}
-    loss = P.cisir(prediction, target, importance=weight * len(target), **options)
+    loss = P.cisir(prediction, target, importance=weight, **options)
     return {"loss": loss, **read.gradients(loss)}
 
 

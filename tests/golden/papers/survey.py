@@ -44,7 +44,6 @@ def regression(read: Reader, input: Tensor, target: Tensor) -> Found:
         "huber": P.huber(input, target, delta=edge),
         "log_cosh": P.log_cosh(input, target),
         "quantile": P.quantile(input, target, level=read.param("q")),
-        "poisson_log_input": P.poisson_nll(input, target),
         "balanced_l1_survey": printed.mean(),
         "balanced_l1_libra": P.balanced_l1(input, target, **libra),
         "wing": P.wing(input, target, width=read.param("wing_omega"), curvature=read.param("wing_epsilon")),
@@ -54,11 +53,13 @@ def regression(read: Reader, input: Tensor, target: Tensor) -> Found:
         ),
         "r2": resolve("torchmetrics.functional.r2_score")(input, target),
     }  # fmt: skip
+    if (target >= 0).all():  # perdita refuses counts below 0
+        losses["poisson_log_input"] = P.poisson_nll(input, target)
     return losses, {}
 
 
 def classification(read: Reader, input: Tensor, target: Tensor) -> Found:
-    weight, smoothing = read.constant("class_weight"), read.param("label_smoothing")
+    weight, smoothing = read.constant("class_weight").double(), read.param("label_smoothing")
     losses = {
         "cross_entropy": P.cross_entropy(input, target),
         "weighted_cross_entropy_mean_by_weight": P.cross_entropy(input, target, class_weight=weight),
@@ -100,7 +101,7 @@ def depth(read: Reader, input: Tensor, target: Tensor) -> Found:
     one, wanted = input.unsqueeze(0), target.unsqueeze(0)  # one image
     ratio, errors = input.log() - target.log(), depth_errors(input, target)
     losses = {
-        "silog_survey_eq139": ratio.square().sum() / 2 - share / len(ratio) ** 2 * ratio.sum().square(),
+        "silog_survey_eq139": ratio.square().sum() / 2 - share / ratio.numel() ** 2 * ratio.sum().square(),
         "silog_eigen": P.scale_invariant_depth(one, wanted, variance_share=share),
         "ssi_mse": P.scale_shift_invariant_depth(one, wanted),
         "abs_rel": errors["abs_rel"],
@@ -116,10 +117,11 @@ def texts(read: Reader) -> dict[str, Any]:
     relevant, scores = read.value("relevant"), read.constant("ap_scores")
     log_probs = read.constant("log_probs")
     read.done()
+    rate = resolve("torchmetrics.functional.text.word_error_rate")([" ".join(said)], [" ".join(meant)]).item()
     found = [bool(relevant[place]) for place in scores.argsort(descending=True, stable=True, dim=0).tolist()]
     return {
-        "wer": resolve("torchmetrics.functional.text.word_error_rate")([" ".join(said)], [" ".join(meant)]).item(),
-        "context_precision_at_5": context_precision(found),
+        "wer": round(rate * len(meant)) / len(meant),  # torchmetrics has it in 32 bits; errors are whole
+        f"context_precision_at_{len(found)}": context_precision(found),
         "perplexity": (-log_probs.mean()).exp(),
         "rouge1_recall": rouge_ngram(said, meant),
         "rouge_l_recall": rouge_weighted(said, meant, power=1.0),

@@ -16,13 +16,15 @@ def each(prediction, target, value):
     return values
 
 
-def itakura_saito(prediction, target, risk_aversion=1.0, max_exponent=20.0):
+def itakura_saito(prediction, target, risk_aversion=1.0, max_exponent=700.0):
     def value(x, t):
         u = risk_aversion * (x - t)
         if u > max_exponent:
             top = math.exp(max_exponent)
             return (top - max_exponent - 1 + (top - 1) * (u - max_exponent)) / risk_aversion**2
-        return math.fsum(u**k / math.factorial(k) for k in range(2, 80)) / risk_aversion**2
+        if abs(u) > 1:
+            return (math.exp(u) - u - 1) / risk_aversion**2
+        return math.fsum(u**k / math.factorial(k) for k in range(2, 30)) / risk_aversion**2
 
     return each(prediction, target, value)
 

@@ -17,13 +17,15 @@ def upper(z):
     return 0.5 * math.erfc(z / math.sqrt(2))
 
 
-def gaussian(target, bins, low, high, sigma_ratio):
+def gaussian(target, bins, low, high, sigma_ratio, clamp=True):
     width = (high - low) / bins
-    sigma, t = sigma_ratio * width, min(max(target, low), high)
+    sigma, t = sigma_ratio * width, min(max(target, low), high) if clamp else target
     mass = []
     for k in range(bins):
         left, right = (low + k * width - t) / sigma, (low + (k + 1) * width - t) / sigma
         mass.append(upper(left) - upper(right) if left > 0 else upper(-right) - upper(-left))
+    if not math.fsum(mass):  # nothing is left of it within the support
+        return [float(k == (bins - 1 if t > high else 0)) for k in range(bins)]
     return [p / math.fsum(mass) for p in mass]
 
 
@@ -36,11 +38,11 @@ def beside(target, bins, low, high):
     return probs
 
 
-def hl_gauss(logits, target, low=-10.0, high=10.0, sigma_ratio=0.75):
+def hl_gauss(logits, target, low=-10.0, high=10.0, sigma_ratio=0.75, clamp=True):
     values = np.zeros(target.shape)
     for at in np.ndindex(target.shape):
         own = logits[(at[0], slice(None), *at[1:])]
-        values[at] = cross_entropy(gaussian(target[at], len(own), low, high, sigma_ratio), own)
+        values[at] = cross_entropy(gaussian(target[at], len(own), low, high, sigma_ratio, clamp), own)
     return values
 
 

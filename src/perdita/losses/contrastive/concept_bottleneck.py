@@ -26,13 +26,14 @@ def both_ways(
     mask: Bool[Tensor, "n"] | None,
 ) -> Float[Tensor, "n c"]:
     """Mean of the log-softmax over the batch's items and of that over the concepts; a masked item is in neither."""
-    over_batch = concepts if batch_noise is None else concepts + batch_noise
-    over_concepts = concepts if concept_noise is None else concepts + concept_noise
+    least = most_negative(concepts.dtype)
+    over_batch = (concepts if batch_noise is None else concepts + batch_noise) / temperature
+    over_batch = over_batch.clamp_min(least)  # a column of nothing but -inf would be a softmax of NaN
+    over_concepts = (concepts if concept_noise is None else concepts + concept_noise) / temperature
     if mask is not None:
         kept = mask.unsqueeze(1)
-        over_batch = torch.where(kept, over_batch, temperature * most_negative(concepts.dtype))
-        over_concepts = torch.where(kept, over_concepts, 0.0)
-    return 0.5 * ((over_batch / temperature).log_softmax(0) + (over_concepts / temperature).log_softmax(1))
+        over_batch, over_concepts = torch.where(kept, over_batch, least), torch.where(kept, over_concepts, 0.0)
+    return 0.5 * (over_batch.log_softmax(0) + over_concepts.log_softmax(1))
 
 
 @loss(
@@ -64,7 +65,7 @@ def concept_contrastive(
     item of a batch with the k-th concept of the list, whatever they are; `diagonal_pairs` gives those targets.
 
     Args:
-        concepts: (n, c) scores z of items and concepts.
+        concepts: (n, c) scores z of items and concepts; a concept that is missing has -inf in all of its column.
         target: (n,) the concept y that each item is paired with.
         temperature: T > 0.
         batch_noise: (n, c) g of the sum over the items, or None.
@@ -84,8 +85,8 @@ def concept_contrastive(
 
     Source:
         Semenov, Ivanov, Beznosikov, Gasnikov, "Sparse Concept Bottleneck Models: Gumbel Tricks in Contrastive
-        Learning", 2024, arXiv 2404.03323. The released code applies the Gumbel noise in another loss than the paper's,
-        `concept_spread`.
+        Learning", 2024, arXiv 2404.03323; from a transcription of its equations, for the paper's text was not read. The
+        released code applies the Gumbel noise in another loss than the paper's, `concept_spread`.
     """
     if mask is not None:
         concepts = torch.where(mask.unsqueeze(1), concepts, 0.0)

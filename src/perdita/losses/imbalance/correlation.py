@@ -70,9 +70,10 @@ def correlation(
     share = counted / torch.where(total == 0, 1.0, total)
     a, b = target - (share * target).sum(), prediction - (share * prediction).sum()
     v = counted * importance
-    square = (v * a.square()).sum() * (v * b.square()).sum()
-    flat = square == 0
-    scale = torch.where(flat, 0.0, torch.where(flat, 1.0, square).sqrt())
+    squares = (v * a.square()).sum(), (v * b.square()).sum()
+    flat = (squares[0] == 0) | (squares[1] == 0)
+    lengths = [torch.where(flat, 1.0, square).sqrt() for square in squares]  # the product of squares might overflow
+    scale = torch.where(flat, 0.0, lengths[0] * lengths[1])
     value = 1 - torch.where(flat, 0.0, (v * a * b).sum()) / (scale + _EPS)  # no gradient of 1 / eps where flat
     return torch.where(total == 0, (v * b).sum(), value)
 

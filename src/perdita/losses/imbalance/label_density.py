@@ -34,8 +34,11 @@ def label_density(
         (n,) densities; for more than 20,000 targets from a grid, to about four digits.
 
     Raises:
-        InputError: fewer than two targets, targets that are all equal, a bandwidth that is not positive.
+        InputError: targets of another shape or dtype, fewer than two of them, targets that are all equal, a bandwidth
+            that is not positive.
     """
+    if target.ndim != 1 or not target.is_floating_point():
+        raise InputError(f"target must be floating and of shape (n,), not {target.dtype} of {tuple(target.shape)}")
     if bandwidth <= 0:
         raise InputError(f"bandwidth must be positive, not {bandwidth}")
     width = bandwidth * target.std() if len(target) > 1 else torch.zeros(())

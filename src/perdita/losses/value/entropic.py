@@ -51,7 +51,7 @@ def itakura_saito(
     target: Float[Tensor, "n *d"],
     *,
     risk_aversion: float = 1.0,
-    max_exponent: float = 20.0,
+    max_exponent: float | None = None,
 ) -> Float[Tensor, "n *d"]:
     r"""Exponential of the error less its tangent: its best constant is the certainty equivalent of the targets.
 
@@ -67,7 +67,8 @@ def itakura_saito(
         prediction: (n, *d) predicted values x.
         target: (n, *d) targets t, such as r + V(s'), in the same unit; give them without a gradient.
         risk_aversion: a, per unit of value; above 0 it averts risk, below 0 it seeks it.
-        max_exponent: where the exponential becomes a line; at most 80 in float32.
+        max_exponent: where the exponential becomes a line, at most 80 in float32; None takes 20 there, and 700, the
+            end of its range, in float64.
 
     Returns:
         (n, *d) non-negative values, in that unit squared.
@@ -86,6 +87,8 @@ def itakura_saito(
     if risk_aversion == 0:
         return 0.5 * (prediction - target).square()
     exponent = risk_aversion * (prediction - target)
+    if max_exponent is None:
+        max_exponent = 700.0 if exponent.dtype is torch.float64 else 20.0
     capped = exponent.clamp_max(max_exponent)
     small = capped.abs() < 0.1  # there the difference cancels; its series does not
     series = torch.where(small, capped, 0.0)
@@ -136,8 +139,10 @@ def entropic_mse(
     """
     if risk_aversion == 0:
         return 0.5 * (prediction - target).square()
-    utility = torch.exp(-risk_aversion * target)
-    return (utility * torch.expm1(-risk_aversion * (prediction - target)) / risk_aversion).square() / 2
+    first, second = -risk_aversion * prediction, -risk_aversion * target
+    larger = first > second  # is taken out, so that no infinity meets a zero
+    top, below = torch.where(larger, first, second), torch.where(larger, second - first, first - second)
+    return (torch.exp(top) * torch.expm1(below) / risk_aversion).square() / 2
 
 
 @loss(

@@ -43,27 +43,41 @@ def bin_centers(low: float, high: float, bins: int, like: Tensor) -> Float[Tenso
 
 @component("hl-gauss")
 def hl_gauss_targets(
-    target: Float[Tensor, "n *d"], bins: int, *, low: float, high: float, sigma_ratio: float = 0.75
+    target: Float[Tensor, "n *d"],
+    bins: int,
+    *,
+    low: float,
+    high: float,
+    sigma_ratio: float = 0.75,
+    clamp: bool = True,
 ) -> Float[Tensor, "n c *d"]:
     """A normal distribution around each target, cut to the support, as the mass of each bin.
 
     Args:
-        target: (n, *d) numbers; those outside of the support are moved to its ends.
+        target: (n, *d) numbers.
         bins: number of bins c.
         low, high: ends of the support.
         sigma_ratio: standard deviation in widths of a bin.
+        clamp: whether numbers outside of the support are moved to its ends first. False cuts their distributions where
+            they are; one of which nothing is left within the support has all of its mass in the nearest bin.
 
     Returns:
         (n, bins, *d) masses that sum to one over dimension 1. Near an end the cut moves their mean inwards.
     """
     edges = bin_edges(low, high, bins, target).view(1, -1, *[1] * (target.ndim - 1))
     deviation = sigma_ratio * (high - low) / bins * math.sqrt(2)
-    z = (edges - target.clamp(low, high).unsqueeze(1)) / deviation  # (n, c + 1, *d)
+    center = (target.clamp(low, high) if clamp else target).unsqueeze(1)
+    z = (edges - center) / deviation  # (n, c + 1, *d)
     left, right = z[:, :-1], z[:, 1:]
     mirrored = left + right > 0  # both tails are taken where they are small: erfc does not cancel there
     near = torch.where(mirrored, left, -right)
     mass = torch.erfc(near) - torch.erfc(torch.where(mirrored, right, -left))
-    return mass / mass.sum(1, keepdim=True)
+    total = mass.sum(1, keepdim=True)
+    if clamp:
+        return mass / total
+    bin = torch.arange(bins, device=z.device).view(1, -1, *[1] * (target.ndim - 1))
+    nearest = (bin == torch.where(center > high, bins - 1, 0)).to(mass.dtype)
+    return torch.where(total > 0, mass / torch.where(total > 0, total, 1.0), nearest)
 
 
 @component("hl-gauss")
@@ -114,6 +128,7 @@ def hl_gauss(
     low: float = -10.0,
     high: float = 10.0,
     sigma_ratio: float = 0.75,
+    clamp: bool = True,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy against a normal distribution around the target, as a histogram.
 
@@ -127,10 +142,11 @@ def hl_gauss(
 
     Args:
         logits: (n, c, *d) unnormalised scores z of the bins.
-        target: (n, *d) targets t; those outside of the support are moved to its ends, so log how many they are.
+        target: (n, *d) targets t; log how many of them lie outside of the support.
         low: lower end of the support.
         high: upper end of the support.
         sigma_ratio: standard deviation in widths of a bin; 0.75 spreads the mass over about six bins.
+        clamp: whether targets outside of the support are moved to its ends; see `hl_gauss_targets`.
 
     Returns:
         (n, *d) non-negative values.
@@ -148,7 +164,8 @@ def hl_gauss(
         ICML 2024, arXiv 2403.03950, section 3.1 and listing 2; Imani, White, "Improving Regression Performance with
         Distributional Losses", ICML 2018, arXiv 1806.04613.
     """
-    probs = hl_gauss_targets(target.detach(), logits.shape[1], low=low, high=high, sigma_ratio=sigma_ratio)
+    bins, support = logits.shape[1], {"low": low, "high": high}
+    probs = hl_gauss_targets(target.detach(), bins, sigma_ratio=sigma_ratio, clamp=clamp, **support)
     return -(probs * logits.log_softmax(1)).sum(1)
 
 
