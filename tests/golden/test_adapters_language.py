@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import decimal
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from tests.golden.adapters import load_adapters
+from tests.golden.by_numpy import close, log_softmax, run, sigmoid, slopes
 from tests.golden.reader import UnreadError
 
 RANDOM = np.random.default_rng(3)
-
-
-def run(slug: str, inputs: dict[str, Any], **params: Any) -> dict[str, Any]:
-    given = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in inputs.items()}
-    return dict(load_adapters()[slug](given, params))
-
-
-def close(got: Any, expected: Any, rtol: float = 1e-9, atol: float = 1e-11) -> None:
-    found = got.detach().numpy() if isinstance(got, torch.Tensor) else np.asarray(got)
-    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
-
-
-def slopes(function: Callable[[np.ndarray], Any], x: np.ndarray, step: float = 1e-5) -> np.ndarray:
-    """Central differences of a scalar function."""
-    found = np.zeros_like(x)
-    for place in np.ndindex(x.shape):
-        high, low = x.copy(), x.copy()
-        high[place] += step
-        low[place] -= step
-        found[place] = (function(high) - function(low)) / (2 * step)
-    return found
-
-
-def log_softmax(z: np.ndarray, axis: int = -1) -> np.ndarray:
-    top = z.max(axis, keepdims=True)
-    return z - top - np.log(np.exp(z - top).sum(axis, keepdims=True))
-
-
-def sigmoid(z: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-z))
 
 
 NUMBERS = [None, 2.0, None, 7.0, 3.0, 2.0, None]  # a value twice
@@ -196,8 +165,6 @@ def test_dice_of_items() -> None:
 @pytest.mark.parametrize("attempts", [1, 1.5, 7, 4096])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_coverage_of_certain_and_of_nearly_impossible_answers(attempts: float, reduction: str) -> None:
-    import decimal
-
     decimal.getcontext().prec = 120
     log_prob = np.array([-1e-9, -0.3, -9.0, -60.0, -200.0])
     values, factors, many = [], [], decimal.Decimal(attempts)

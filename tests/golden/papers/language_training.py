@@ -15,7 +15,6 @@ from perdita.training.unlearning import selective_amnesia
 from tests.golden.adapters import adapter
 from tests.golden.reader import Reader
 
-
 DIVERGENCES = {
     "none": "none", "chi": "chi2", "kl": "reverse-kl", "kl_fix": "kl-fixed", "js": "jensen-shannon",
     "hellinger": "hellinger",
