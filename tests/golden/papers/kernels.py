@@ -45,7 +45,8 @@ def filtered(read: Reader) -> dict[str, Any]:
     bias, softcap, ignored = read.tensor("bias", None), read.param("softcap", None), read.param("ignore_index", -100)
     rows, classes, threshold = read.param("block_n"), read.param("block_v"), read.param("filter_eps")
     threshold = torch.finfo(hidden.dtype).eps / 32 if threshold == "auto" else threshold
-    sort = read.param("vocab_sort", None, among=("ascending mean logit", "none", False, None)) == "ascending mean logit"
+    by_mean = "ascending mean logit"
+    sort = read.param("vocab_sort", by_mean, among=(by_mean, "none", False, None)) == by_mean
     sides = {"of_hidden": read.param("filter_e_grad", True), "of_weight": read.param("filter_c_grad", True)}
     reduction = read.param("reduction", "mean", among=("mean", "sum", "none"))
     read.param("shift", 0, among=(0,))
