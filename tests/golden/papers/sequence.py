@@ -38,6 +38,7 @@ def number_token_loss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[st
         kind=kind,
         reweigh=read.param("reweigh", False, among=(True, False)),
         squash_factor=read.param("squash_factor", None),
+        label_smoothing=read.param("label_smoothing", 0.0),
         reduction=reduction,
         ignore_index=read.param("ignore_index", -100),
     ).double()
