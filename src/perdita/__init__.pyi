@@ -3565,6 +3565,7 @@ class NumberToken(Criterion):
         kind: str = "wasserstein",
         reweigh: bool = False,
         squash_factor: float | None = None,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...

@@ -114,3 +114,13 @@ def test_nothing_left_is_a_connected_zero() -> None:
     value = cut_cross_entropy(hidden, weight, torch.full_like(target, -100))
     assert value == 0
     assert all(not slope.any() for slope in torch.autograd.grad(value, [hidden, weight]))
+
+
+def test_a_filter_never_hides_a_nan() -> None:
+    hidden, weight, target = torch.randn(4, 3), torch.randn(6, 3), torch.tensor([0, 1, 2, 3])
+    hidden[2, 1] = torch.nan
+    tiles = Tiles(rows=2, classes=3, threshold=1e6, sort=False)  # above every slope that is a number
+    lse, _, mean_logit = tile_sums(tiles, hidden, weight, None, target)
+    found = cut_gradients(tiles, hidden, weight, None, target, lse, mean_logit, torch.ones(4), torch.zeros(4))
+    assert found.hidden[2].isnan().all()
+    assert (found.hidden[:2] == 0).all()

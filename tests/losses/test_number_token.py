@@ -134,6 +134,20 @@ def test_a_squash_factor_bounds_what_the_farthest_costs(reweigh):
     assert perdita.NumberToken(**given).double()(sure, torch.tensor([1])).item() == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("table", [TABLE, {0: 3.0, 1: 1.0, 3: 3.0, 5: -2.0}])
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+def test_smoothed_labels_are_a_distribution_to_transport(table, smoothing):
+    logits, target = batch()
+    criterion = perdita.NumberToken(table=table, label_smoothing=smoothing, reduction="none").double()
+    values, _ = reference(logits.numpy(), target.numpy(), table, label_smoothing=smoothing)
+    torch.testing.assert_close(criterion(logits, target), torch.from_numpy(values))
+    none = perdita.NumberToken(table=table, label_smoothing=1e-12, reduction="none").double()
+    hard = perdita.NumberToken(table=table, reduction="none").double()
+    torch.testing.assert_close(none(logits, target), hard(logits, target))
+    with pytest.raises(InputError, match="label_smoothing"):
+        perdita.NumberToken(table=table, kind="mse", label_smoothing=smoothing)
+
+
 def test_the_gradient_is_the_closed_form_and_spares_other_tokens():
     logits, target = batch()
     logits.requires_grad_()

@@ -49,6 +49,11 @@ def test_a_phrase_goes_at_every_place_but_not_out_of_another_phrase():
     assert degrade("A model. The model. My cat.", 0.5) == "A. The. My cat."
 
 
+def test_half_a_phrase_counts_as_one_where_the_share_is_no_float():
+    text = " ".join(f"word{index}." for index in range(45))
+    assert degrade(text, 7 / 10).count("word") == 45 - 32  # 7/10 of 45 is 31.5
+
+
 def test_a_text_never_becomes_empty():
     assert degrade("Dogs bark!", 1.0) == "Dogs"
 

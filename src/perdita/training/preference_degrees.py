@@ -39,6 +39,7 @@ very was wasn't we we're were weren't what what's when where whether which while
 without won't would wouldn't yes yet you you're your yours yourself yourselves
 """
 ENGLISH = frozenset(_ENGLISH.split())  # stop words
+ROUNDING = 1e-9  # 7/10 of 45 comes as a little less than 31.5
 Span = tuple[str, int, int]  # a phrase in lower case, its beginning and its end in the text
 
 
@@ -85,7 +86,7 @@ def degrade(text: str, share: float, stop_words: Collection[str] = ENGLISH) -> s
     if not 0 <= share <= 1:
         raise InputError(f"share must be in [0, 1], not {share!r}")
     ranked = [phrase for phrase, _ in rake(text, stop_words)]
-    dropped = set(ranked[: math.floor(share * len(ranked) + 0.5)])
+    dropped = set(ranked[: math.floor(share * len(ranked) + 0.5 + ROUNDING)])
     if not dropped:
         return text
     kept, end = [], 0

@@ -30,14 +30,15 @@ def uncertainty_weighting(inputs: dict[str, Any], params: dict[str, Any]) -> dic
     log_vars = read.tensor("log_vars" if formula == PAPER else "logsigma")
     kinds = read.param("kinds") if formula == PAPER else "regression"
     weighting = UncertaintyWeighting(len(losses), kinds=kinds).double()
-    loss = functional_call(weighting, {"log_vars": log_vars}, losses).terms.sum()
+    found = functional_call(weighting, {"log_vars": log_vars}, losses)
     read.done()
-    return {"loss": loss, **read.gradients(loss)}
+    loss = found.terms.sum()
+    return {"loss": loss, "weights": found.weights, **read.gradients(loss)}
 
 
 def notebook(read: Reader) -> dict[str, Any]:
     """The authors' criterion over predictions pred0, pred1 and so on."""
-    assert read.param("note") == "s_i is added once per output dimension; no factor 1/2"
+    read.param("note", None, among=(None, "s_i is added once per output dimension; no factor 1/2"))
     predictions, targets, log_vars = [], [], []
     while read.has(f"pred{len(targets)}"):
         task = len(targets)
@@ -63,7 +64,7 @@ def igb(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         }
     losses, base = read.tensor("losses"), read.constant("base_losses")
     if formula == REWARD:
-        reward = read.param("reward_scale") * improvement_reward(read.constant("prev_losses"), losses, base)
+        reward = read.param("reward_scale", 1.0) * improvement_reward(read.constant("prev_losses"), losses, base)
         read.done()
         return {"reward": reward}
     terms = read.param("n_tasks")

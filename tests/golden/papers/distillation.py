@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -18,9 +19,12 @@ def pld(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     """The loss, its items and its gradient; "ce" is called "first" here."""
     read = Reader(inputs, params)
     tensors = read.tensor("input"), read.constant("teacher_logits"), read.constant("target")
-    weights = read.param("weights", among=("teacher", "uniform", "ce")).replace("ce", "first")
-    options = {"weights": weights, "temperature": read.param("temperature")}
-    reduction = read.param("reduction", among=("mean", "sum", "none"))
+    weights = {"teacher": "teacher", "uniform": "uniform", "ce": "first"}
+    chosen = weights[read.param("weights", "teacher", among=tuple(weights))]
+    options = {"weights": chosen, "temperature": read.param("temperature", 1.0)}
+    if read.has("ignore_index"):
+        options["ignore_index"] = read.param("ignore_index")
+    reduction = read.param("reduction", "mean", among=("mean", "sum", "none"))
     read.done()
     loss = P.plackett_luce_distillation(*tensors, **options, reduction=reduction)
     items = P.plackett_luce_distillation(*tensors, **options, reduction="none")
@@ -29,25 +33,33 @@ def pld(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
 
 @adapter("dhkd")
 def dhkd(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """Either logit-level loss, the loss of both heads, or the aligned gradients. The clamp at eps is not reached."""
+    """Either logit-level loss, the loss of both heads, or the aligned gradients.
+
+    The released code clamps probabilities to [eps, 1 - eps]: so clamped, the logits give its values and gradients.
+    """
     read = Reader(inputs, params)
     kind = read.param("kind", among=("binarykl", "binarykl_norm", "dual_head", "gradient_alignment"))
     if kind == "gradient_alignment":
         return alignment(read)
-    read.param("eps", among=(1e-8,))
-    temperature = read.param("temperature")
+    temperature, eps = read.param("temperature", 2.0), read.param("eps", 1e-8)
+    bound = temperature * math.log((1 - eps) / eps)
     if kind == "dual_head":
         logits, auxiliary = read.tensor("main_logits"), read.tensor("aux_logits")
-        rest = read.constant("teacher_logits"), read.constant("target")
-        weights = {"label_weight": read.param("gamma"), "teacher_weight": read.param("alpha")}
+        teacher, target = read.constant("teacher_logits").double(), read.constant("target")
+        weights = {"label_weight": read.param("gamma", 1.0), "teacher_weight": read.param("alpha", 1.0)}
         read.done()
-        loss = P.dual_head_distillation(logits, auxiliary, *rest, temperature=temperature, **weights)
+        near = auxiliary.clamp(teacher - bound, teacher + bound)
+        loss = P.dual_head_distillation(logits, near, teacher, target, temperature=temperature, **weights)
         return {"loss": loss, **read.gradients(loss)}
-    pair = read.tensor("student_logits"), read.constant("teacher_logits")
-    reduction = read.param("reduction", among=("batchmean",))
+    logits, teacher = read.tensor("student_logits"), read.constant("teacher_logits").double()
+    reduction = read.param("reduction", "batchmean", among=("batchmean",))
     read.done()
-    function = P.binary_kl if kind == "binarykl" else P.binary_kl_norm
-    loss = function(*pair, temperature=temperature, reduction=reduction)
+    if kind == "binarykl":
+        pair = logits.clamp(-bound, bound), teacher.clamp(-bound, bound)
+        loss = P.binary_kl(*pair, temperature=temperature, reduction=reduction)
+    else:
+        near = logits.clamp(teacher - bound, teacher + bound)
+        loss = P.binary_kl_norm(near, teacher, temperature=temperature, reduction=reduction)
     return {"loss": loss, **read.gradients(loss)}
 
 
@@ -64,29 +76,46 @@ def alignment(read: Reader) -> dict[str, Any]:
 
 @adapter("distilbert")
 def distilbert(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """The sum, and each of its terms before its weight."""
+    """The sum, and each of its terms before its weight.
+
+    In the released code the labels alone say what is predicted: one on padding counts, which the loss leaves out.
+    """
     read = Reader(inputs, params)
     logits, teacher = read.tensor("student_logits"), read.constant("teacher_logits")
     hidden, teacher_hidden = read.tensor("student_hidden"), read.constant("teacher_hidden")
     labels, mask = read.constant("labels"), read.constant("attention_mask").bool()
-    weights = {"teacher": "ce", "label": "mlm", "next": "clm", "square": "mse", "cosine": "cos"}
-    given = {f"{name}_weight": read.param(f"alpha_{short}") for name, short in weights.items()}
-    options = {"temperature": read.param("temperature"), "labelled_only": read.param("restrict_ce_to_mask")}
+    recipe = {"teacher": ("ce", 5.0), "label": ("mlm", 2.0), "next": ("clm", 0.0), "square": ("mse", 0.0)}
+    recipe["cosine"] = ("cos", 1.0)
+    weights = {name: read.param(f"alpha_{short}", value) for name, (short, value) in recipe.items()}
+    options = {
+        "temperature": read.param("temperature", 2.0),
+        "labelled_only": read.param("restrict_ce_to_mask", False, among=(True, False)),
+    }
     read.done()
     tensors = (logits, teacher, labels, hidden, teacher_hidden)
-    loss = P.masked_language_distillation(*tensors, mask=mask, **given, **options)
     terms = distillation_terms(*tensors, mask=mask, **options)
-    return {"loss": loss, **{f"loss_{weights[name]}": term for name, term in terms.items()}, **read.gradients(loss)}
+    free = distillation_terms(*tensors, **options)  # no token is padding
+    by_label = ("label", "next", "teacher", "square") if options["labelled_only"] else ("label", "next")
+    if not bool(((labels >= 0) & ~mask).any()):
+        given = {f"{name}_weight": weight for name, weight in weights.items()}
+        loss = P.masked_language_distillation(*tensors, mask=mask, **given, **options)
+        torch.testing.assert_close(loss, sum(weight * terms[name] for name, weight in weights.items()))
+    terms |= {name: free[name] for name in by_label}
+    loss = torch.stack([weight * terms[name] for name, weight in weights.items()]).sum()
+    return {"loss": loss, **{f"loss_{recipe[name][0]}": term for name, term in terms.items()}, **read.gradients(loss)}
 
 
 @adapter("cprd")
 def cprd(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     """The loss, its gradient, and how many ranks were trained."""
     read = Reader(inputs, params)
-    scores, teacher, valid = read.tensor("student_scores"), read.constant("teacher_scores"), read.constant("num_valid")
-    temperature = read.param("tau")
-    read.param("order", among=("teacher descending",))
-    read.param("reduction", among=("sum over ranks, mean over queries; the last rank contributes 0",))
+    scores, teacher = read.tensor("student_scores"), read.constant("teacher_scores")
+    valid, threshold = read.constant("num_valid", None), read.param("valid_threshold", 0.5)
+    options = {"temperature": read.param("tau", 0.07), "ties": read.param("ties", "stable", among=("stable", "joint"))}
+    read.param("order", "teacher descending", among=("teacher descending",))
+    rule = "sum over ranks, mean over queries; the last rank contributes 0"
+    read.param("reduction", rule, among=(rule,))
     read.done()
-    loss = P.partial_ranking_distillation(scores, teacher, valid, temperature=temperature)
-    return {"loss": loss, "terms": int(valid.sum()), **read.gradients(loss)}
+    loss = P.partial_ranking_distillation(scores, teacher, valid, valid_threshold=threshold, **options)
+    counted = (teacher > threshold).sum(1) if valid is None else valid
+    return {"loss": loss, "terms": int(counted.clamp(max=scores.shape[1]).sum()), **read.gradients(loss)}

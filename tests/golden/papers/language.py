@@ -22,6 +22,10 @@ from tests.golden.adapters import adapter
 from tests.golden.reader import Reader
 
 LOGPS = ("policy_chosen", "policy_rejected", "ref_chosen", "ref_rejected")
+WEIGHTS = {  # of threshold relative attention
+    "Wq": "query.weight", "Wk": "key.weight", "Wv": "value.weight", "Wdelta": "gate.weight", "bdelta": "gate.bias",
+    "Wo": "output.weight", "bo": "output.bias",
+}  # fmt: skip
 
 
 @adapter("spo")
@@ -29,15 +33,15 @@ def self_supervised_preference(inputs: dict[str, Any], params: dict[str, Any]) -
     read = Reader(inputs, params)
     logps = [read.tensor(f"{name}_logps") for name in LOGPS]
     degrees = [read.tensor(f"degree_logits_{side}") for side in ("chosen", "rejected")]
-    beta, weight = read.param("beta"), read.param("gamma")
-    read.param("num_degrees", among=(degrees[0].shape[1],))
-    reduction = read.param("reduction")
+    beta, weight = read.param("beta", 0.1), read.param("gamma", 0.5)
+    read.param("num_degrees", degrees[0].shape[1], among=(degrees[0].shape[1],))
+    align, reduction = read.param("align", "dpo"), read.param("reduction", "mean")
     read.done()
-    loss = P.spo(*logps, *degrees, beta=beta, degree_weight=weight, reduction=reduction)
+    loss = P.spo(*logps, *degrees, beta=beta, degree_weight=weight, align=align, reduction=reduction)
     return {
         "loss": loss,
         **read.gradients(loss),
-        "loss_dpo": P.dpo(*logps, beta=beta, reduction=reduction),
+        f"loss_{align}": getattr(P, align)(*logps, beta=beta, reduction=reduction),
         "loss_degree": sum(P.preference_degree(one, reduction=reduction) for one in degrees) / 2,
     }
 
@@ -47,8 +51,8 @@ def spike_no_more(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, A
     read = Reader(inputs, params)
     kind = read.param("kind", among=("layernorm_jacobian", "init_std", "ffn_block_bound"))
     if kind == "layernorm_jacobian":
-        x, eps = read.tensor("x"), read.param("eps")
-        read.param("affine", among=(False,))
+        x, eps = read.tensor("x"), read.param("eps", 0.0)
+        read.param("affine", False, among=(False,))
         read.done()
         jacobian = torch.func.jacrev(lambda x: torch.nn.functional.layer_norm(x, x.shape, eps=eps))(x)
         return {
@@ -76,12 +80,13 @@ def pretraining_data_detection(inputs: dict[str, Any], params: dict[str, Any]) -
     read = Reader(inputs, params)
     logits, tokens = read.constant("logits").unsqueeze(0), read.constant("token_ids").unsqueeze(0)
     counts = read.constant("reference_counts")
-    cap, share = read.param("a"), read.param("k")
-    first = read.param("first_occurrence_only", among=(True, False))
-    read.param("smoothing", among=("laplace +1",))
+    cap, share = read.param("a", 0.01), read.param("k", 0.2)
+    first = read.param("first_occurrence_only", True, among=(True, False))
+    read.param("smoothing", "laplace +1", among=("laplace +1",))
     read.done()
     log_probs = token_log_probabilities(logits, tokens)
-    kept = first_occurrences(tokens)[0].nonzero().flatten()
+    counted = first_occurrences(tokens) if first else torch.ones_like(tokens)
+    kept = counted[0].nonzero().flatten()
     each = [
         dc_pdd(log_probs[:, [i]], tokens[:, [i]], counts, cap=cap, first_occurrence=first).item() for i in kept.tolist()
     ]
@@ -106,23 +111,13 @@ def threshold_relative(inputs: dict[str, Any], params: dict[str, Any]) -> dict[s
     read.param("qk_norm", among=("rms, eps 1e-6, no affine",))
     read.param("note", None)
     heads = read.param("n_heads")
-    options = {"threshold": read.param("threshold"), "dropout": read.param("dropout")}
+    options = {"threshold": read.param("threshold", 0.0), "dropout": read.param("dropout", 0.0, among=(0.0,))}
     root = torch.tensor(x.shape[-1] / heads, dtype=torch.float32).sqrt().item()  # the notebook takes it in float32
     attention = ThresholdRelativeAttention(x.shape[-1], heads, scale=1 / root, **options).double()
-    attention.load_state_dict(
-        {
-            "query.weight": read.constant("Wq"),
-            "key.weight": read.constant("Wk"),
-            "value.weight": read.constant("Wv"),
-            "gate.weight": read.constant("Wdelta"),
-            "gate.bias": read.constant("bdelta"),
-            "output.weight": read.constant("Wo"),
-            "output.bias": read.constant("bo"),
-        }
-    )
+    attention.load_state_dict({own: read.constant(name) for name, own in WEIGHTS.items()})
     read.done()
     output = attention(x)
     loss = (output * upstream).sum()
-    leaves = {"grad_Wq": attention.query.weight, "grad_Wdelta": attention.gate.weight}
+    leaves = {f"grad_{name}": attention.get_parameter(own) for name, own in WEIGHTS.items()}
     found = torch.autograd.grad(loss, leaves.values(), retain_graph=True)
     return {"loss": loss, "output": output, **read.gradients(loss), **dict(zip(leaves, found, strict=True))}

@@ -15,6 +15,12 @@ from perdita.training.unlearning import selective_amnesia
 from tests.golden.adapters import adapter
 from tests.golden.reader import Reader
 
+DIVERGENCES = {
+    "none": "none", "chi": "chi2", "kl": "reverse-kl", "kl_fix": "kl-fixed", "js": "jensen-shannon",
+    "hellinger": "hellinger",
+}  # fmt: skip
+VALUE_TERMS = {"value": "all", "value_expert": "data"}
+
 
 @adapter("sequencematch")
 def sequence_matching(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
@@ -26,21 +32,28 @@ def sequence_matching(inputs: dict[str, Any], params: dict[str, Any]) -> dict[st
 def transitions(read: Reader) -> dict[str, Any]:
     logits, next_logits = read.tensor("logits"), read.tensor("next_logits")
     is_data = read.constant("is_expert")
-    penalty = read.param("mixture_regularizer", among=(True, False))
-    divergence = {("none", True): "chi2-mixture", ("js", False): "jensen-shannon"}[read.param("div"), penalty]
-    loss = P.inverse_soft_q(
-        logits,
-        read.constant("action"),
-        next_logits,
-        done=read.constant("done") > 0,
-        is_data=is_data,
-        discount=read.param("gamma"),
-        divergence=divergence,
-        penalty_weight=1 / (4 * read.param("alpha")),
-        value_term={"value": "all", "value_expert": "data"}[read.param("value_term")],
-        data_share=is_data.double().mean().item(),
+    penalty = read.param("mixture_regularizer", False, among=(True, False))
+    divergence = DIVERGENCES[read.param("div", "none", among=tuple(DIVERGENCES))]
+    weight = 1 / (4 * read.param("alpha", 0.5))
+    tensors, given = (
+        (logits, read.constant("action"), next_logits),
+        {
+            "done": read.constant("done") > 0,
+            "is_data": is_data,
+            "discount": read.param("gamma"),
+            "value_term": VALUE_TERMS[read.param("value_term", among=tuple(VALUE_TERMS))],
+            "data_share": is_data.double().mean().item(),
+        },
     )
     read.done()
+
+    def value(divergence: str, penalty_weight: float) -> torch.Tensor:
+        return P.inverse_soft_q(*tensors, **given, divergence=divergence, penalty_weight=penalty_weight)
+
+    plain = value("chi2-mixture", 0.0)
+    loss = plain if divergence == "none" else value(divergence, weight)
+    if penalty:  # the squares of all rewards, beside any divergence
+        loss = loss + value("chi2-mixture", weight) - plain
     return {"loss": loss, **read.gradients(loss)}
 
 
@@ -49,7 +62,7 @@ def sequences(read: Reader) -> dict[str, Any]:
     is_data, discount = read.constant("is_data"), read.param("gamma")
     divergence = read.param("divergence", "chi2-mixture", among=("chi2-mixture", "chi2"))
     options = {"mixture_weight": read.param("c")} if divergence == "chi2-mixture" else {}
-    read.param("note")
+    read.param("note", None)
     read.done()
     labels = torch.cat([actions, torch.full_like(actions[:, :1], -100)], 1)
     labels = labels.masked_fill(torch.arange(labels.shape[1]) >= lengths.unsqueeze(1), -100)
@@ -67,20 +80,20 @@ def selective(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     logits, ids, factor = read.tensor("logits"), read.constant("input_ids"), read.constant("factor")
     labels = ids.masked_fill(read.constant("loss_mask") == 0, -100)
     reference = read.param("previous_retain_avg_loss")
-    weighing = {name: read.param(name) for name in ("a", "b", "c")}
-    weighing |= {"low": read.param("alpha_min"), "high": read.param("alpha_max")}
-    decimals, epoch = read.param("round_decimals"), read.param("epoch")
+    weighing = {name: read.param(name, value) for name, value in (("a", 0.3), ("b", 6), ("c", 0.8))}
+    weighing |= {"low": read.param("alpha_min", 1.2), "high": read.param("alpha_max", 2.3)}
+    decimals, epoch = read.param("round_decimals", 1), read.param("epoch")
     read.done()
     reference = reference if epoch >= 1 else None
     parts = selective_amnesia(logits, labels, factor, reference=reference, decimals=decimals, **weighing)
-    increase = parts["increase"].item()
+    alpha = parts["alpha"] * (factor > 0).any()  # where nothing is to be retained, the released code writes 0
     return {
         "loss": parts["loss"],
         **read.gradients(parts["loss"]),
-        "alpha": parts["alpha"],
-        "delta_retain_loss": increase,
+        "alpha": alpha,
+        "delta_retain_loss": parts["increase"].item(),
         "neg_forget_loss": -parts["forget"],
-        "alpha_times_retain_loss": parts["alpha"] * parts["retain"],
+        "alpha_times_retain_loss": alpha * parts["retain"],
     }
 
 

@@ -73,14 +73,17 @@ def multi_aspect_kd(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str,
     read = Reader(inputs, params)
     outputs, target, answers = read.tensor("input"), read.constant("target"), read.constant("aspect_targets")
     logits = outputs.split([read.param("num_classes"), read.param("num_aspects")], 1)
-    found = yes_no_targets(read.constant("yes_logits"), read.constant("no_logits"))
-    assert bool(((answers == 0) | (answers == 1)).all()) or torch.allclose(found, answers, rtol=1e-12)
-    alpha, weight = read.param("alpha"), read.param("ce_weight")
+    said = read.constant("yes_logits", None), read.constant("no_logits", None)
+    if said[0] is not None and not bool(((answers == 0) | (answers == 1)).all()):
+        assert torch.allclose(yes_no_targets(*said), answers, rtol=1e-12)
+    mask = read.constant("aspect_mask", None)
+    mask = None if mask is None else mask.bool().view(len(mask), -1).expand(answers.shape)
+    alpha, weight = read.param("alpha", 4.0), read.param("ce_weight", 1.0)
     read.done()
 
     def value(aspect_weight: float, label_weight: float) -> Any:
         return P.multi_aspect_distillation(
-            *logits, target, answers.double(), aspect_weight=aspect_weight, label_weight=label_weight
+            *logits, target, answers.double(), aspect_mask=mask, aspect_weight=aspect_weight, label_weight=label_weight
         )
 
     loss = value(alpha, weight)

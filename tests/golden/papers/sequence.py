@@ -16,7 +16,10 @@ from tests.golden.adapters import adapter
 from tests.golden.reader import Reader, as_tensor
 
 REDUCTIONS = ("none", "mean", "sum")
-NUMBER_KINDS = {"was": "wasserstein", "wasserstein": "wasserstein", "mse": "mse", "mae": "mae", "huber": "huber"}
+NUMBER_KINDS = {
+    "was": "wasserstein", "wasserstein": "wasserstein", "mse": "mse", "mse_loss": "mse", "mae": "mae", "l1": "mae",
+    "l1_loss": "mae", "huber": "huber", "huber_loss": "huber",
+}  # fmt: skip
 
 
 @adapter("number-token-loss")
@@ -24,7 +27,7 @@ def number_token_loss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[st
     read = Reader(inputs, params)
     logits, labels = read.tensor("logits"), read.constant("labels")
     values = read.value("number_values")
-    weight = read.constant("weight", None)
+    weight = read.constant("loss_weights" if read.has("loss_weights") else "weight", None)
     kind = NUMBER_KINDS[read.param("kind", "was", among=tuple(NUMBER_KINDS))]
     measure = read.param("loss_function", None, among=(None, *NUMBER_KINDS))
     if measure is not None:
@@ -35,6 +38,7 @@ def number_token_loss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[st
         kind=kind,
         reweigh=read.param("reweigh", False, among=(True, False)),
         squash_factor=read.param("squash_factor", None),
+        label_smoothing=read.param("label_smoothing", 0.0),
         reduction=reduction,
         ignore_index=read.param("ignore_index", -100),
     ).double()
@@ -45,11 +49,22 @@ def number_token_loss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[st
 
 @adapter("eisl")
 def eisl(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-    """The vectors draw noise for each order apart: the loss of each order alone, with its own noise."""
+    """The vectors draw noise for each order apart: the loss of each order alone, with its own noise.
+
+    An order 0 is the length, -k is k less; those that do not fit are dropped, and where none is left it is the length.
+    """
     read = Reader(inputs, params)
     logits, target = read.tensor("logits"), read.constant("target")
-    orders, noises = read.param("ngrams"), read.value("gumbel_noise_per_n", None)
-    weights = read.param("weights", [1 / len(orders)] * len(orders))
+    asked, noises = read.param("ngrams"), read.value("gumbel_noise_per_n", None)
+    weights = read.param("weights", None)
+    noises = [None] * len(asked) if noises is None else noises
+    length = logits.shape[1]
+    resolved = [order if order > 0 else length + order for order in asked]
+    fitting = [place for place, order in enumerate(resolved) if 1 <= order <= length]
+    orders = [resolved[place] for place in fitting] or [length]
+    noises = [noises[place] for place in fitting] or noises[:1] or [None]
+    weights = [1 / len(orders)] * len(orders) if weights is None or not fitting else [weights[p] for p in fitting]
+    factors = read.param("ngram_factor", 1.0), read.param("ce_factor", 0.0)
     given = {"temperature": read.param("tau", 1.0), "log_prob_floor": read.param("log_prob_floor", -20.0)}
     pad = read.param("pad_index", -100)
     lengths = {"input_lengths": read.constant("input_lengths", None)}
@@ -59,12 +74,15 @@ def eisl(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         mask = torch.arange(target.shape[1]) < target_lengths.unsqueeze(1)
     read.done()
     loss: Tensor | float = 0.0
-    for index, (order, weight) in enumerate(zip(orders, weights, strict=True)):
-        noise = None if noises is None else whole_map(as_tensor(noises[index]), *target.shape, logits.shape[1])
+    for order, weight, own in zip(orders, weights, noises, strict=True):
+        noise = None if own is None else whole_map(as_tensor(own), *target.shape, length)
         loss = loss + weight * P.edit_invariant(
             logits.transpose(1, 2), target, ngrams=order, noise=noise, mask=mask, ignore_index=pad, reduction=reduction,
             **lengths, **given,
         )  # fmt: skip
+    loss = factors[0] * loss
+    if factors[1]:
+        loss = loss + factors[1] * P.cross_entropy(logits.transpose(1, 2), target, mask=mask, ignore_index=pad)
     return {"loss": loss, **read.gradients(loss)}
 
 
@@ -85,7 +103,8 @@ def dice_nlp(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     read.param("source", None)  # where a case's numbers come from
     read.param("num_classes", None, among=(None, logits.shape[1] if logits.ndim > 1 else 1))
     read.param("with_logits", True, among=(True,))
-    read.param("index_label_position", True, among=(True,))
+    index = read.param("index_label_position", True, among=(True, False))
+    assert index == (target.ndim == 1 or logits.shape[1] == 1), "labels are indices, or one number for each class"
     mask = None if mask is None else mask.bool().flatten()
     return DICE[kind](read, logits, target, mask, reduction)
 
@@ -107,14 +126,18 @@ def set_level(read: Reader, logits: Tensor, target: Tensor, mask: Tensor | None,
 
 
 def released_selection(scores: Tensor, truth: Tensor, mask: Tensor | None, ratio: float) -> Tensor:
-    """The items that the released code keeps: positives, and negatives strictly above one that is off by one."""
+    """The items that the released code keeps: positives, and negatives strictly above one that is off by one.
+
+    A masked negative has the score 0 there, and stands among the others when they are sorted.
+    """
     counted = torch.ones_like(truth, dtype=torch.bool) if mask is None else mask
     positive = (truth == 1) & counted
-    negatives = scores.detach()[(truth == 0) & counted].sort().values
+    probs = torch.where(counted, scores.detach().sigmoid(), 0.0)
+    negatives = probs[truth == 0].sort().values
     keep = min(int(int(positive.sum()) * ratio), len(negatives))
     if not len(negatives):
         return torch.ones_like(positive)
-    return positive | (scores.detach() > negatives[-keep + 1])
+    return positive | (probs > negatives[-keep + 1])
 
 
 def one_versus_rest(
@@ -124,17 +147,22 @@ def one_versus_rest(
     read.param("ohem_ratio", 0.0, among=(0.0,))
     given = {"alpha": read.param("alpha", 0.0), "smooth": read.param("smooth", 1e-4)}
     read.done()
+    target = target if target.ndim == 1 else target.double()
     if square:
-        loss = P.one_versus_rest_dice(logits, target, mask=mask, reduction=reduction, **given)
-        return {"loss": loss, **read.gradients(loss)}
+        values = P.one_versus_rest_dice(logits, target, mask=mask, reduction="none", **given)
+        return reduced(read, values, reduction)
     share = faded(class_log_odds(logits), given["alpha"])  # an item's overlap over sums of the batch, as was released
-    truth = torch.nn.functional.one_hot(target, logits.shape[1]).double()
+    truth = torch.nn.functional.one_hot(target, logits.shape[1]).double() if target.ndim == 1 else target
     if mask is not None:
         share, truth = share * mask.unsqueeze(1), truth * mask.unsqueeze(1)
     sizes = share.sum(0) + truth.sum(0) + given["smooth"]
-    values = (1 - (2 * share * truth + given["smooth"]) / sizes).sum(1)
+    return reduced(read, (1 - (2 * share * truth + given["smooth"]) / sizes).sum(1), reduction)
+
+
+def reduced(read: Reader, values: Tensor, reduction: str) -> dict[str, Any]:
+    """As the released code does, whose mean counts masked items too."""
     loss = {"none": values, "mean": values.mean(), "sum": values.sum()}[reduction]
-    return {"loss": loss, **read.gradients(loss)}
+    return {"loss": loss, "loss_none": values, **read.gradients(loss)}
 
 
 def gold_class(read: Reader, logits: Tensor, target: Tensor, mask: Tensor | None, reduction: str) -> dict[str, Any]:

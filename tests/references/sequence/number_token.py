@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 TABLE = {0: 3.0, 1: 1.0, 3: 4.5}
@@ -19,7 +21,16 @@ def measured(kind, error):
     return error**2 if kind == "mse" else error
 
 
-def number_token(logits, target, table, kind="wasserstein", reweigh=False, squash_factor=None):
+def transported(probs, truth, values):
+    """The integral of the distance between both distribution functions."""
+    cuts = sorted(set(values))
+    return sum(
+        abs(sum(p - q for p, q, value in zip(probs, truth, values, strict=True) if value <= low)) * (high - low)
+        for low, high in itertools.pairwise(cuts)
+    )
+
+
+def number_token(logits, target, table, kind="wasserstein", reweigh=False, squash_factor=None, label_smoothing=0.0):
     """Values, and 1 where the target is a number."""
     numbers = sorted({float(value) for value in table.values()})
     gaps = [b - a for i, a in enumerate(numbers) for b in numbers[i + 1 :]]
@@ -40,6 +51,10 @@ def number_token(logits, target, table, kind="wasserstein", reweigh=False, squas
         if kind == "wasserstein":
             found = sum(p * distance(table[token], truth) for p, token in zip(probs, tokens, strict=True))
             worst = max(distance(a, b) for a in numbers for b in numbers)
+            if label_smoothing:
+                spread = label_smoothing / len(tokens)
+                smooth = [(1 - label_smoothing) * (token == int(target[place])) + spread for token in tokens]
+                found = transported(probs, smooth, [table[token] for token in tokens])
         else:
             guess = sum(p * table[token] for p, token in zip(probs, tokens, strict=True))
             found, worst = measured(kind, guess - truth), measured(kind, max(gaps))

@@ -28,11 +28,12 @@ UNBOUNDED = [math.inf] * len(TASKS)  # as base losses, they make every weight 1:
 ARMS: dict[str, Any] = {
     "equal": "equal",
     "scale-invariant": {"method": "igb_v1", "base_losses": UNBOUNDED},
-    "random": "random",
+    "random": {"method": "random"},
     "uncertainty": "uncertainty",
     "igb_v1": {"method": "igb_v1"},
     "igb_v2": {"method": "igb_v2"},
 }
+DRAWN = ("random", "igb_v2")  # whose draws are the seed's own
 SLOW, FAST = 0.1, 0.3  # what a weight of 1 takes off the losses of the toy
 TOY_STEPS = 1500
 
@@ -111,8 +112,10 @@ def _errors(seed: int, device: str, tasks: Sequence[str], weights: Any, training
     data = digit_tasks(seed, device)
     model = started(digit_network, seed, device)
     criteria = {"kind": perdita.CrossEntropy(), "intensity": perdita.Mse(), "contrast": perdita.Mse()}
-    if isinstance(weights, dict) and "base_losses" not in weights:
+    if isinstance(weights, dict) and weights["method"].startswith("igb") and "base_losses" not in weights:
         weights = {**weights, "steps_per_epoch": steps_per_epoch(TRAIN, training)}
+    if isinstance(weights, dict) and weights["method"] in DRAWN:
+        weights = {**weights, "seed": seed}
     terms = {task: Term(criteria[task], task, task) for task in tasks}
     fit(model, Compound(terms, weights=weights).to(device), data.train, training, seed)
     return digit_errors(model, data.test)

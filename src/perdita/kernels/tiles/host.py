@@ -105,7 +105,7 @@ def cut_gradients(
             inside = (own_place >= 0) & (own_place < own.shape[0])
             own_place = own_place.clamp(0, own.shape[0] - 1)
             slope.scatter_add_(1, own_place, -inside.to(slope.dtype))
-            keep = tiles.threshold is None or bool(slope.abs().amax() >= tiles.threshold)
+            keep = tiles.threshold is None or not bool(slope.abs().amax() < tiles.threshold)  # a NaN stays
             kept[-1].append(keep)
             if not keep and tiles.of_hidden and tiles.of_weight:
                 continue

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Choice, Cost, Criterion, InputError, Range, Traits, component, loss
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -67,6 +68,7 @@ def _number(text: str, digit_level: bool) -> float | None:
         "kind": Choice(KINDS),
         "reweigh": Choice((True, False)),
         "squash_factor": Range(1, open="low", search=(1.5, 10.0)),
+        "label_smoothing": LABEL_SMOOTHING,
     },
     cost=Cost(time="n m", memory="n m", passes=1),
     ignore_index=-100,
@@ -90,11 +92,16 @@ class NumberToken(Criterion):
     squash_factor f, distances d > 0 between nearest and farthest become
     1 + (f - 1) (d - nearest) / (farthest - nearest).
 
+    With label_smoothing s the truth is 1 - s on the true token and s / m on each of M besides, and the value the
+    Wasserstein-1 distance between the two distributions: with the tokens in the order of their values and F, G the
+    cumulated probabilities of both, the sum of |F_j - G_j| (v_{j+1} - v_j).
+
     Args:
         table: token → value of each number token, as `number_token_table` finds them; it has to be given.
         kind: "wasserstein", "mse", "mae" or "huber".
         reweigh: whether mass on tokens that are no numbers costs more than any number.
         squash_factor: above 1; how many times the farthest value may cost the nearest. For "wasserstein" alone.
+        label_smoothing: in [0, 1]. For "wasserstein" alone, and not with squash_factor.
         logits: (n, c, *d) unnormalised scores; the vocabulary may be longer than the tokenizer's, when called.
         target: (n, *d) tokens, already shifted, when called.
 
@@ -102,7 +109,8 @@ class NumberToken(Criterion):
         (n, *d) non-negative values, 0 where the target is no number.
 
     Raises:
-        InputError: labels outside 0..c-1, a token of the table outside the vocabulary, no table, an unknown kind.
+        InputError: labels outside 0..c-1, a token of the table outside the vocabulary, no table, an unknown kind, a
+            squash_factor or label_smoothing for another kind.
 
     Example:
         >>> criterion = perdita.NumberToken(table={5: 0.0, 6: 1.0, 7: 2.0})
@@ -122,6 +130,7 @@ class NumberToken(Criterion):
         kind: str = "wasserstein",
         reweigh: bool = False,
         squash_factor: float | None = None,
+        label_smoothing: float = 0.0,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None:
@@ -130,10 +139,13 @@ class NumberToken(Criterion):
             raise InputError(f"table must map tokens to values, as number_token_table gives it, not be {table!r}")
         if squash_factor is not None and kind != "wasserstein":
             raise InputError(f"squash_factor belongs to kind='wasserstein', not to {kind!r}")
+        if label_smoothing and (kind != "wasserstein" or squash_factor is not None):
+            raise InputError("label_smoothing belongs to kind='wasserstein' without a squash_factor")
         found = {int(token): float(value) for token, value in table.items()}  # JSON makes texts of the tokens
         if min(found) < 0 or not all(map(math.isfinite, found.values())):
             raise InputError("table must map tokens >= 0 to finite values")
         self.kind, self.reweigh, self.squash_factor = kind, reweigh, squash_factor
+        self.label_smoothing = label_smoothing
         self.largest = max(found)
         self.register_buffer("tokens", torch.tensor(list(found)))
         self.register_buffer("values", torch.tensor(list(found.values()), dtype=torch.get_default_dtype()))
@@ -152,7 +164,10 @@ class NumberToken(Criterion):
         hit = target.unsqueeze(1) == self.tokens.view(along)
         truth = torch.where(hit, values, 0.0).sum(1, keepdim=True)
         probs = own.softmax(1)
-        if self.kind == "wasserstein":
+        if self.label_smoothing:
+            truth = (1 - self.label_smoothing) * hit.to(probs.dtype) + self.label_smoothing / len(self.tokens)
+            found = self._transport(probs - truth, along)
+        elif self.kind == "wasserstein":
             found = (probs * self._squashed((values - truth).abs())).sum(1)
         else:
             found = measure(self.kind, (probs * (values - truth)).sum(1))
@@ -161,6 +176,12 @@ class NumberToken(Criterion):
             found = mass * found + (1 - mass) * 1.01 * self._worst(found)
         number = hit.any(1)
         return torch.where(number, found, 0.0), number.to(logits.dtype)
+
+    def _transport(self, difference: Float[Tensor, "n m *d"], along: tuple[int, ...]) -> Float[Tensor, "n *d"]:
+        """The Wasserstein-1 distance of two distributions on the values, from their difference."""
+        values, order = self.values.to(difference.dtype).sort(stable=True)
+        above = difference.index_select(1, order).cumsum(1)[:, :-1]
+        return (above.abs() * values.diff().view(along)).sum(1)
 
     def _squashed(self, distance: Tensor) -> Tensor:
         if self.squash_factor is None or self.nearest == self.farthest:
