@@ -14,7 +14,7 @@ from tests.golden.reader import UnreadError
 RANDOM = np.random.default_rng(3)
 
 
-NUMBERS = [None, 2.0, None, 7.0, 3.0, 2.0, None]  # a value twice
+NUMBERS = [None, 2.1, None, 7.3, 3.0, 2.1, None]  # a value twice, and some that float32 rounds
 LABELS = np.array([[3, 0, 1, -100], [4, 5, 6, 2]])
 
 

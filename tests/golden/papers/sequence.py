@@ -42,6 +42,8 @@ def number_token_loss(inputs: dict[str, Any], params: dict[str, Any]) -> dict[st
         reduction=reduction,
         ignore_index=read.param("ignore_index", -100),
     ).double()
+    exact = [values[token] for token in criterion.tokens.tolist()]  # they were rounded to float32 before
+    criterion.values.copy_(torch.tensor(exact, dtype=torch.float64))
     read.done()
     loss = criterion(logits.movedim(-1, 1), labels, weight=weight)
     return {"loss": loss, **read.gradients(loss)}
