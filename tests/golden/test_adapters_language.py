@@ -35,7 +35,7 @@ def number_values(logits: np.ndarray, kind: str, reweigh: bool, squash: float | 
         z, own = logits[tuple(place)], tokens.index(LABELS[tuple(place)])
         p = np.exp(log_softmax(z[tokens]))
         value = p @ distance[own] if kind == "was" else measures[kind](p @ values - values[own])
-        worst = distance.max() if kind == "was" else measures[kind](np.array(5.0))
+        worst = distance.max() if kind == "was" else measures[kind](values.max() - values.min())
         mass = np.exp(log_softmax(z))[tokens].sum()
         found[tuple(place)] = mass * value + (1 - mass) * 1.01 * worst if reweigh else value
     return found
