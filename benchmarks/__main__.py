@@ -62,7 +62,7 @@ def show_list(entries: list[Row], as_json: bool) -> None:
         print(json.dumps([{fact: getattr(entry, fact) for fact in facts} for entry in entries], ensure_ascii=False))
         return
     for entry in entries:
-        needs = f"; needs {entry.needs}" if entry.needs else ""
+        needs = f"; needs {', '.join(entry.needs)}" if entry.needs else ""
         print(f"{entry.name:30} {entry.shape}, against {entry.peer}; {entry.target} {entry.unit}{needs}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import pkgutil
@@ -25,6 +26,14 @@ MEASURES: dict[str, Callable[[float, float], float]] = {
     "ours / theirs": lambda ours, theirs: ours / theirs,
 }
 HARDWARE: dict[str, Callable[[], bool]] = {"CUDA": torch.cuda.is_available}
+PACKAGES = {  # as rows say it of their peer: its module
+    "cut-cross-entropy": "cut_cross_entropy",
+    "liger-kernel": "liger_kernel",
+    "pytorch-metric-learning": "pytorch_metric_learning",
+    "scikit-learn": "sklearn",
+    "torchjd": "torchjd",
+    "torchmetrics": "torchmetrics",
+}
 
 
 @dataclass(frozen=True)
@@ -37,11 +46,11 @@ class Row:
     unit: str
     target: str  # "<measure> <= <number>", the measure one of MEASURES
     run: Callable[[], Measured]
-    needs: str | None = None  # hardware, one of HARDWARE
+    needs: tuple[str, ...] = ()  # of HARDWARE, and of PACKAGES
 
     def lacks(self) -> str | None:
         """What this machine does not have and the row cannot do without."""
-        return None if self.needs is None or HARDWARE[self.needs]() else self.needs
+        return ", ".join(need for need in self.needs if not present(need)) or None
 
     def met(self, measured: Measured) -> bool:
         measure, limit = self.target.split(" <= ")
@@ -51,10 +60,18 @@ class Row:
 ROWS: dict[str, Row] = {}
 
 
+def present(need: str) -> bool:
+    """Whether the hardware is there, or the package installed."""
+    return HARDWARE[need]() if need in HARDWARE else importlib.util.find_spec(PACKAGES[need]) is not None
+
+
 def row(
     name: str, *, peer: str, shape: str, unit: str, target: str, needs: str | None = None
 ) -> Callable[..., Callable[[], Measured]]:
-    """Register a function that measures ours against the peer's. ``target`` reads like ``"ours / theirs <= 0.6"``."""
+    """Register a function that measures ours against the peer's. ``target`` reads like ``"ours / theirs <= 0.6"``.
+
+    A row needs the hardware it says, and the package that its peer begins with, if it is one of `PACKAGES`.
+    """
     measure, _, limit = target.partition(" <= ")
     if measure not in MEASURES or not limit:
         raise ValueError(f"target must be '<measure> <= <number>' with a measure of {list(MEASURES)}, not {target!r}")
@@ -63,7 +80,9 @@ def row(
     def register(function: Callable[[], Measured]) -> Callable[[], Measured]:
         if name in ROWS:
             raise ValueError(f"a row named {name!r} is registered already")
-        ROWS[name] = Row(name, peer, shape, unit, target, function, needs)
+        asked = [] if needs is None else [needs]
+        asked += [package for package in PACKAGES if peer.lower().startswith(package)]
+        ROWS[name] = Row(name, peer, shape, unit, target, function, tuple(asked))
         return function
 
     return register

@@ -3,10 +3,13 @@
 import pytest
 import torch
 
+import perdita
 from perdita.claims import scenes
 from perdita.claims.compound import igb, uncertainty_weighting
 from perdita.claims.harness import Evidence
-from perdita.claims.multitask import digit_tasks
+from perdita.claims.multitask import digit_network, digit_tasks, fit, fit_together, started
+from perdita.compare.spec import Training
+from perdita.compound import Compound, Term, UncertaintyWeighting
 
 
 def evidence(effect, n, **details):
@@ -68,3 +71,35 @@ def test_the_tasks_of_digits():
     assert tasks.train["intensity"][0].item() == pytest.approx(30 * image.mean().item(), rel=1e-5)
     assert tasks.train["contrast"][0].item() == pytest.approx((image[:4].mean() - image[4:].mean()).item(), abs=1e-6)
     assert not torch.equal(tasks.train["kind"], digit_tasks(1).train["kind"])
+
+
+def test_seeds_that_learn_together_learn_as_each_alone():
+    training = Training(epochs=2, batch_size=100, optimizer="adam", learning_rate=3e-3, weight_decay=0.0)
+    seeds, kinds = [3, 7], ["classification", "regression", "regression"]
+    tasks = [digit_tasks(seed).train for seed in seeds]
+    together = [started(digit_network, seed, "cpu") for seed in seeds]
+    stacked = {name: torch.stack([own[name] for own in tasks]) for name in tasks[0]}
+    error = uncertainty_weighting.squared_error(2.0)
+    terms = {"kind": uncertainty_weighting._cross_entropy, "intensity": error, "contrast": error}
+    weighting = UncertaintyWeighting(6, kinds=[kind for kind in kinds for _ in seeds])
+    fit_together(together, terms, weighting, stacked, training, seeds)
+    for place, (seed, data) in enumerate(zip(seeds, tasks, strict=True)):
+        alone = started(digit_network, seed, "cpu")
+        squared = {name: Term(_Scaled(perdita.Mse(), 4.0), name, name) for name in ("intensity", "contrast")}
+        entropy = {"kind": Term(perdita.CrossEntropy(), "kind", "kind")}
+        compound = Compound(entropy | squared, weights=UncertaintyWeighting(3, kinds=kinds))
+        fit(alone, compound, data, training, seed)
+        for name, value in together[place].state_dict().items():
+            torch.testing.assert_close(value, alone.state_dict()[name], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(
+            weighting.log_vars.view(3, 2)[:, place], compound.weighting.log_vars, rtol=1e-3, atol=1e-4
+        )
+
+
+class _Scaled(torch.nn.Module):
+    def __init__(self, criterion, weight):
+        super().__init__()
+        self.criterion, self.weight = criterion, weight
+
+    def forward(self, outputs, target):
+        return self.weight * self.criterion(outputs, target)

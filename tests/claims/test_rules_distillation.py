@@ -1,7 +1,9 @@
 """The rules of the claims about distillation."""
 
 import pytest
+import torch
 
+import perdita.functional as P
 from perdita.claims.distillation import cprd, dhkd, distilbert, pld
 from perdita.claims.harness import Evidence
 
@@ -90,3 +92,35 @@ def _cprd(partial=(0.4, 0.7), whole=(0.4, 0.69), matched=(0.39, 0.68), n=5):
 )
 def test_the_rule_of_cprd(found, verdict):
     assert cprd.verdict(found) == verdict
+
+
+def test_an_arm_of_distilbert_is_the_triple_loss_with_its_weights():
+    generator = torch.Generator().manual_seed(0)
+    outputs, *said = torch.randn(3, 6, 70, generator=generator)
+    labels = torch.randint(0, 6, (6,), generator=generator)
+    places = torch.tensor([4, 0, 2, 2, 5, 1])
+    for weights in distilbert.STARTED.values():
+        target = distilbert._targets(labels, 1, weights)
+        target[:, 2] = places
+        found = distilbert.TripleLoss(torch.stack(said))(outputs, target)
+        z, t = outputs[:, None], said[1][places][:, None]
+        named = dict(zip(("teacher_weight", "label_weight", "cosine_weight"), weights, strict=True))
+        expected = P.masked_language_distillation(
+            z[..., :6], t[..., :6], labels[:, None], z[..., 6:], t[..., 6:], **named
+        )
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("arm", cprd.DISTILLED)
+def test_an_arm_of_cprd_adds_its_own_distillation_alone(arm):
+    generator = torch.Generator().manual_seed(0)
+    cosines, own = torch.rand(8, 30, generator=generator), torch.randperm(30, generator=generator)[:8]
+    teacher = torch.rand(8, 30, generator=generator)
+    weights = {name: torch.tensor([0.3 * (name == other) for other in cprd.DISTILLED]) for name in (arm, "none")}
+    found, without = (
+        cprd.objective(cosines, torch.cat([teacher, weights[name].expand(8, -1)], 1), own) for name in (arm, "none")
+    )
+    hard = cprd.hardest_negatives(cosines, own, cprd.HARD)
+    added = cprd.DISTILLED[arm](cosines.gather(1, hard), teacher.gather(1, hard))
+    torch.testing.assert_close(found - without, 0.3 * added)
+    assert added > 0

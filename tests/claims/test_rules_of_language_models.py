@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from perdita.claims.harness import Evidence
 from perdita.claims.judge import dc_pdd
 from perdita.claims.nn import tra
 from perdita.claims.preference import spo
 from perdita.claims.training import spike_no_more
+from perdita.nn.threshold_attention import ThresholdRelativeAttention, rms_norm
 
 NAN = float("nan")
 
@@ -98,3 +100,39 @@ def _errors(same=0.001, longer=0.01, sparse=0.02, baseline=0.1, n=5):
 )
 def test_the_rule_of_tra(given, verdict):
     assert tra.verdict(given) == verdict
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", tra.ATTENTIONS)
+def test_decoders_of_several_seeds_answer_as_each_alone_and_at_some_places_as_among_all(kind):
+    asked = tra.sentences(3, 20, 0.5, [4, 9], "cpu")
+    both, alone = tra.Decoders(kind, [0, 1]), tra.Decoders(kind, [1])
+    found = both(asked.tokens, asked.places)
+    torch.testing.assert_close(found[1:], alone(asked.tokens[1:], asked.places[1:]))
+    whole = both(asked.tokens, torch.arange(19).expand_as(asked.tokens))
+    torch.testing.assert_close(found, whole.gather(2, asked.places.unsqueeze(-1).expand_as(found)))
+
+
+@torch.no_grad()
+def test_the_decoders_attention_is_that_of_the_library():
+    own = tra.Attention("TRA", [torch.Generator().manual_seed(0)])
+    layer = ThresholdRelativeAttention(tra.WIDTH, tra.HEADS)
+    key, value = own.known.weight[0].chunk(2, -1)
+    weights = {"query": own.query.weight[0], "key": key, "value": value}
+    for name, linear in (("gate", own.gate), ("output", own.output)):
+        weights[name] = linear.weight[0]
+        getattr(layer, name).bias.copy_(linear.bias[0, 0])
+    for name, weight in weights.items():
+        getattr(layer, name).weight.copy_(weight.T)
+    x = rms_norm(torch.randn(2, 7, tra.WIDTH, generator=torch.Generator().manual_seed(1)))
+    found = own(x.unsqueeze(0), x.unsqueeze(0), torch.arange(7).expand(1, 2, -1))
+    torch.testing.assert_close(found[0], layer(x))
+
+
+def test_the_bits_that_are_asked_for_follow_a_read_instruction():
+    asked = tra.sentences(5, 20, 0.4, [0], "cpu")
+    whole, reads = tra.flip_flop_batch(5, 20, 0.4, generator=torch.Generator().manual_seed(0))
+    assert (asked.bits >= 0).sum() == reads.sum()
+    for sentence, places, bits in zip(whole, asked.places[0], asked.bits[0], strict=True):
+        known = [(int(place), int(bit)) for place, bit in zip(places, bits, strict=True) if bit >= 0]
+        assert known == [(place, int(sentence[place + 1])) for place in range(19) if sentence[place] == 1]

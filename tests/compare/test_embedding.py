@@ -21,7 +21,9 @@ from perdita.compare.arms import fits, resolve
 from perdita.compare.data.splits import splits
 from perdita.compare.data.table import load
 from perdita.compare.run import compare
-from perdita.compare.spec import DataSpec
+from perdita.compare.spec import DataSpec, Training
+from perdita.compare.train.engine import Fold, train_together
+from perdita.compare.unit import criteria_of_seeds
 from perdita.core import card, cards
 
 LOSSES = "contrastive,multi_similarity,arc_face,proxy_anchor"
@@ -55,6 +57,38 @@ def test_training_helps_on_classes_never_seen(found) -> None:
     assert min(run.metrics["recall_at_1"] for run in clean) > 0.7
     assert all(len(run.curve) == 2 and np.isfinite(run.curve).all() for run in clean)
     assert all(run.train_curve[1] < run.train_curve[0] for run in clean)
+
+
+def test_class_vectors_start_anew_with_each_seed_and_alike_for_losses_that_draw_alike() -> None:
+    specs = resolve("arc_face,cos_face", "embedding", sizes={"classes": 5, "dimension": 8})
+    arc, cos = (
+        [dict(own.named_parameters()) for own in criteria_of_seeds(s, "embedding", [3, 4], 1, 1)] for s in specs
+    )
+    for own in (arc, cos):
+        assert all(not torch.equal(first, own[1][name]) for name, first in own[0].items())
+    for ours, theirs in zip(arc, cos, strict=True):
+        assert all(torch.equal(*pair) for pair in zip(ours.values(), theirs.values(), strict=True))
+    again = criteria_of_seeds(specs[0], "embedding", [4], 1, 1)[0]
+    assert all(torch.equal(value, arc[1][name]) for name, value in again.named_parameters())
+
+
+def test_a_model_trains_with_the_class_vectors_of_its_seed() -> None:
+    """Each seed's numbers are those of that seed alone, whether models are stacked or trained in turn."""
+    spec = resolve("arc_face", "embedding", sizes={"classes": 3, "dimension": 2})[0]
+    generator = torch.Generator().manual_seed(0)
+    folds = [Fold(torch.randn(12, 4, generator=generator), torch.arange(12) % 3) for _ in range(2)]
+    seeds, training = [5, 6], Training(epochs=2, batch_size=6)
+
+    def trained(places: list[int], stacked: bool) -> torch.Tensor:
+        own = [seeds[place] for place in places]
+        criteria = {"": criteria_of_seeds(spec, "embedding", own, 4, 2)}
+        given = [folds[place] for place in places]
+        return train_together(criteria, lambda: nn.Linear(4, 2), given, training, own, stacked=stacked).curve
+
+    whole = trained([0, 1], stacked=True)
+    alone = torch.cat([trained([place], stacked=True) for place in (0, 1)], 1)
+    torch.testing.assert_close(whole, alone)
+    torch.testing.assert_close(whole, trained([0, 1], stacked=False))
 
 
 def test_the_sizes_of_a_run_are_those_of_its_classes(found) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -95,6 +96,23 @@ def test_an_unknown_row_is_an_error() -> None:
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 2
     assert "no row named no-such-row" in found.stderr
+
+
+def test_a_row_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = registry.load()["fused-linear-small-cce"]
+    monkeypatch.setitem(registry.PACKAGES, "cut-cross-entropy", "a_module_that_nobody_installs")
+    assert entry.lacks() == "cut-cross-entropy"
+    monkeypatch.setitem(registry.PACKAGES, "cut-cross-entropy", "torch")
+    assert entry.lacks() is None
+
+
+@pytest.mark.skipif(importlib.util.find_spec("liger_kernel") is not None, reason="says what happens without Liger")
+def test_a_row_whose_peer_is_not_installed_is_left_out() -> None:
+    command = [sys.executable, "-m", "benchmarks", "gpu-logits-liger", "--json"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "liger-kernel, which this machine does not have" in found.stderr
+    assert json.loads(found.stdout) == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a CUDA device")

@@ -86,6 +86,24 @@ def test_losses_of_tokens(case: str, reduction: str, head: dict[str, Tensor]) ->
     check(found, expected, head)
 
 
+@pytest.mark.parametrize("softcap", [None, 2.0])
+def test_temperatures_are_remembered_without_logits(
+    softcap: float | None, head: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdita.losses.noise.label_robust.BLOCK", 4 * CLASSES)  # three blocks
+    index = torch.tensor([3, 9, 4, 0, 3, 7, 8, 1, 3])  # an example thrice, in all of them
+    found, expected = remembering(), remembering()
+    found.remember(head["hidden"], index, weight=head["weight"], bias=head["bias"], softcap=softcap)
+    logits = F.linear(*head.values())
+    expected.remember(logits if softcap is None else softcap * torch.tanh(logits / softcap), index)
+    torch.testing.assert_close(found.temperatures, expected.temperatures)
+    assert not torch.equal(found.temperatures, remembering().temperatures)
+    with pytest.raises(perdita.InputError, match="with weight"):
+        found.remember(head["hidden"], index, bias=head["bias"])
+    with pytest.raises(perdita.InputError, match="hidden and weight"):
+        found.remember(head["hidden"], index, weight=head["weight"].T)
+
+
 def test_the_catalogue_has_losses_with_a_teacher() -> None:
     assert {"knowledge_distillation", "reverse_kl_distillation", "jensen_shannon_distillation"} < set(TEACHERS)
 

@@ -87,6 +87,20 @@ def test_the_future_and_masked_keys_count_nothing():
     torch.testing.assert_close(left_out[:, :, mask], without)
 
 
+def test_a_few_queries_find_what_they_find_among_all():
+    query, key, value, log_gate = drawn()
+    places = torch.tensor([[6, 0, 3], [2, 5, 5]])
+
+    def at(own):
+        return torch.stack([own[0][:, places[0]], own[1][:, places[1]]])
+
+    whole = threshold_relative_attention(query, key, value, log_gate)
+    few = threshold_relative_attention(at(query), key, value, at(log_gate), places=places)
+    torch.testing.assert_close(few, at(whole))
+    with pytest.raises(InputError, match="places"):
+        threshold_relative_attention(at(query), key, value, at(log_gate))
+
+
 def test_gradients_are_those_of_differences():
     inputs = [tensor.requires_grad_() for tensor in drawn(b=1, h=2, t=4, d=3, seed=5)]
     assert torch.autograd.gradcheck(threshold_relative_attention, inputs)

@@ -7,12 +7,13 @@ own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 
 from perdita.compare.train.optimizer import ScheduledOptimizer
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from perdita.compare.spec import Training
-    from perdita.compound import Compound
+    from perdita.compound import Compound, Weighting
 
 Batch = dict[str, Tensor]
+Term = Callable[[Tensor, Tensor], Tensor]
 TRAIN, TEST = 600, 400  # of 1,797 digits
 OVERLAP = TEST / TRAIN
 FASTER = 10.0  # learning rate of learned weights over that of the model
@@ -113,6 +115,51 @@ def fit(model: nn.Module, compound: Compound, data: Batch, training: Training, s
             for group in range(len(groups)):
                 optimizer.step(group, step)
             compound.step(scored)
+
+
+def fit_together(
+    models: Sequence[nn.Module], terms: Mapping[str, Term], weighting: Weighting, data: Batch, training: Training,
+    seeds: Sequence[int],
+) -> None:  # fmt: skip
+    """`fit` for small models of one shape and all seeds at once; each learns as it would alone.
+
+    Args:
+        models: one for each seed.
+        terms: name of an output and of the batch's field → loss of both, with one value for each item.
+        weighting: of the terms of every seed, (terms, seeds) in a row; none may depend on another.
+        data: the training parts, stacked, (seeds, n, …).
+        training: epochs, batch size, optimiser and schedule.
+        seeds: of the order of the batches.
+    """
+    parameters, _ = stack_module_state(list(models))
+    forward = vmap(lambda own, x: functional_call(models[0], own, (x,)))
+    rows, orders = data["x"].shape[1], [torch.Generator().manual_seed(seed) for seed in seeds]
+    batch, each, place = training.batch_size or rows, steps_per_epoch(rows, training), torch.arange(len(seeds))
+    groups = [list(parameters.values()), list(weighting.parameters())]
+    optimizer = ScheduledOptimizer(
+        training, groups, [training.learning_rate, FASTER * training.learning_rate], each * training.epochs
+    )
+    for epoch in range(training.epochs):
+        shuffled = torch.stack([torch.randperm(rows, generator=order) for order in orders])
+        for step, chosen in enumerate(shuffled.split(batch, 1), start=epoch * each):
+            own = {name: field[place.unsqueeze(1), chosen] for name, field in data.items()}
+            losses = stacked_losses(forward(parameters, own["x"]), own, terms).flatten()
+            for group in range(2):
+                optimizer.zero_grad(group)
+            weighting(losses).terms.sum().backward()
+            for group in range(2):
+                optimizer.step(group, step)
+            weighting.step(losses)
+    for index, model in enumerate(models):
+        model.load_state_dict({name: parameter.detach()[index] for name, parameter in parameters.items()})
+
+
+def stacked_losses(outputs: Batch, data: Batch, terms: Mapping[str, Term]) -> Float[Tensor, "terms seeds"]:
+    """Each seed's mean loss of each term."""
+    return torch.stack([
+        term(outputs[name].flatten(0, 1), data[name].flatten(0, 1)).unflatten(0, data[name].shape[:2]).mean(1)
+        for name, term in terms.items()
+    ])  # fmt: skip
 
 
 def steps_per_epoch(rows: int, training: Training) -> int:

@@ -24,6 +24,7 @@ from perdita.compare.train.engine import Fold, Trained, train_together
 from perdita.compare.verdict.class_metrics import reliability
 from perdita.compare.verdict.metrics import evaluate, primary_curve
 
+APART = 1 << 20  # from a seed of the models to that of what losses learn, which draws other numbers
 STACKED = models.STOCK  # what is known to train as one stacked model; a user's model trains one by one
 
 
@@ -43,7 +44,7 @@ def run_unit(unit: Unit) -> list[Run]:
     batch = min(training.batch_size or rows, rows)
     each = math.ceil(rows / batch)  # steps of an epoch
     length = (each * training.epochs, each)
-    criteria = {loss.label: _criterion(loss, table.task, *length) for loss in unit.losses}
+    criteria = {loss.label: criteria_of_seeds(loss, table.task, unit.seeds, *length) for loss in unit.losses}
     courses: list[Tensor] = []  # (arms, seeds) for each epoch
 
     targets = pad_sequence([p.validation_target for p in prepared], batch_first=True, padding_value=PADDING)
@@ -68,7 +69,7 @@ def run_unit(unit: Unit) -> list[Run]:
     if not courses:  # a model of the user's: trained one by one, told at once
         report_progress(unit.epochs_of_models)
     classes = int(prepared[0].train_target.max()) + 1 if table.task == "embedding" else None
-    peaks = [arms.probe(criterion, batch, outputs, table.task, classes) for criterion in criteria.values()]
+    peaks = [arms.probe(own[0], batch, outputs, table.task, classes) for own in criteria.values()]
     return [
         _run(unit, table, prepared[s], trained, curves, a, s, peaks[a], sizes[s])
         for a in range(len(unit.losses))
@@ -83,11 +84,19 @@ def _folds(table: Table, prepared: Sequence[Prepared], training: Training) -> tu
     return [Fold(p.train, p.train_target, {"validation": p.validation, "test": p.test}) for p in prepared], training
 
 
-def _criterion(loss: LossSpec, task: str, steps: int, each: int) -> nn.Module:
-    """What a loss learns (class vectors) starts from the same numbers in every unit."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return arms.criterion(loss, task, steps, each)
+def criteria_of_seeds(loss: LossSpec, task: str, seeds: Sequence[int], steps: int, each: int) -> list[nn.Module]:
+    """A loss for each seed; what it learns (class vectors) starts from numbers of the seed, whatever the unit.
+
+    Losses that draw alike start alike. Where nothing is learned, it is one loss for all seeds.
+    """
+    found: list[nn.Module] = []
+    for seed in seeds:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(APART + seed)
+            found.append(arms.criterion(loss, task, steps, each))
+        if next(found[0].parameters(), None) is None:
+            return found * len(seeds)
+    return found
 
 
 @functools.lru_cache(maxsize=1)

@@ -35,45 +35,53 @@ def rms_norm(x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
 
 @component("tra")
 def threshold_relative_attention(
-    query: Float[Tensor, "b h t d"],
+    query: Float[Tensor, "b h q d"],
     key: Float[Tensor, "b h t d"],
     value: Float[Tensor, "b h t e"],
-    log_gate: Float[Tensor, "b h t"],
+    log_gate: Float[Tensor, "b h q"],
     *,
+    places: Int[Tensor, "b q"] | None = None,
     scale: float | None = None,
     threshold: float = 0.0,
     key_mask: Bool[Tensor, "b t"] | None = None,
     dropout: float = 0.0,
-) -> Float[Tensor, "b h t e"]:
+) -> Float[Tensor, "b h q e"]:
     r"""Causal attention over the keys that survive the threshold, with a decay by contextual distance.
 
     The gradient is that of the survivors: none goes through the threshold. Scores and softmax are computed in float32
-    at least. Time and memory grow as t^2, as the notebook's.
+    at least. Time and memory grow as q t, as the notebook's, where q is t.
 
     Args:
-        query: (b, h, t, d).
+        query: (b, h, q, d).
         key: (b, h, t, d).
         value: (b, h, t, e).
-        log_gate: (b, h, t) logarithm of the decay for each survivor between, one for each query, below 0.
+        log_gate: (b, h, q) logarithm of the decay for each survivor between, one for each query, below 0.
+        places: (b, q) where among the keys each query stands; None for one query at every key.
         scale: of the scores; 1 / sqrt(d) unless given.
         threshold: scores up to it, the threshold itself included, are dropped.
         key_mask: (b, t); False drops a key for every query: padding.
         dropout: share of the softmax's inputs that are set to 0, as in the notebook; a dropped key stays dropped.
 
     Returns:
-        (b, h, t, e) in the dtype of the value; 0 in rows without a survivor.
+        (b, h, q, e) in the dtype of the value; 0 in rows without a survivor.
+
+    Raises:
+        InputError: other than t queries without their places.
     """
+    if places is None and query.shape[-2] != key.shape[-2]:
+        raise InputError(f"places must say where {query.shape[-2]} queries stand among {key.shape[-2]} keys")
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = widen(query) @ widen(key).transpose(-1, -2) * scale  # (b, h, t, t)
-    places = torch.arange(scores.shape[-1], device=scores.device)
-    alive = (scores > threshold) & (places <= places.unsqueeze(1))
+    scores = (widen(query) * scale) @ widen(key).transpose(-1, -2)  # (b, h, q, t)
+    known = torch.arange(scores.shape[-1], device=scores.device)
+    alive = (scores > threshold) & (known <= (known if places is None else places.unsqueeze(1)).unsqueeze(-1))
     if key_mask is not None:
         alive = alive & key_mask[:, None, None, :]
     surviving = alive.to(scores.dtype)
-    distance = surviving.sum(-1, keepdim=True) - surviving.cumsum(-1) + surviving
-    logits = F.dropout(scores + widen(log_gate).unsqueeze(-1) * distance, dropout)
-    weights = logits.masked_fill(~alive, most_negative(logits.dtype)).softmax(-1)  # 0 where dropped, if any survives
-    return torch.where(alive.any(-1, keepdim=True), weights @ widen(value), 0.0).to(value.dtype)
+    seen = surviving.cumsum(-1)
+    count = seen[..., -1:]
+    logits = torch.addcmul(scores, widen(log_gate).unsqueeze(-1), count - seen + surviving)
+    logits = torch.where(alive, F.dropout(logits, dropout) if dropout else logits, most_negative(logits.dtype))
+    return torch.where(count > 0, logits.softmax(-1) @ widen(value), 0.0).to(value.dtype)  # softmax: 0 where dropped
 
 
 @component("tra")

@@ -151,7 +151,7 @@ def fit_multi_token(
     Returns:
         The parts of each step's loss.
     """
-    optimizer = torch.optim.AdamW(model.learnt(), lr=learning_rate, weight_decay=0.0, foreach=True)
+    optimizer = torch.optim.AdamW(model.learnt(), lr=learning_rate, weight_decay=0.0, fused=True)
     course = []
     for step, tokens in enumerate(batches):
         for group in optimizer.param_groups:

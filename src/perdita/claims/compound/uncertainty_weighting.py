@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,28 @@ import torch
 from torch import nn
 
 import perdita
+import perdita.functional as P
 from perdita.claims.harness import Claim, Evidence, paired
-from perdita.claims.multitask import OVERLAP, Heads, digit_errors, digit_network, digit_tasks, fit, started
+from perdita.claims.multitask import (
+    OVERLAP,
+    Heads,
+    digit_errors,
+    digit_network,
+    digit_tasks,
+    fit,
+    fit_together,
+    stacked_losses,
+    started,
+)
 from perdita.claims.scenes import CLASSES, Scenes, render
 from perdita.compare.spec import Training
-from perdita.compound import Compound, Term, UncertaintyWeighting
+from perdita.compound import Compound, EqualWeighting, Term, UncertaintyWeighting
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from perdita.claims import multitask
+    from perdita.compound import Weighting
 
 NOISE = (10.0, 1.0)  # true standard deviations of the toy's two targets
 LOW, HIGH = 0.7, 1.15  # of an estimated standard deviation over the true one
@@ -27,16 +41,9 @@ CHANGE = 0.02  # how much another unit may change the errors
 ADAM = Training(optimizer="adam", learning_rate=3e-3, weight_decay=0.0, schedule="constant")
 
 
-class Rescaled(nn.Module):
-    """The mean squared error of numbers that are told in another unit."""
-
-    def __init__(self, unit: float) -> None:
-        super().__init__()
-        self.unit = unit
-
-    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """The loss."""
-        return perdita.functional.mse(self.unit * prediction, self.unit * target)
+def squared_error(unit: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """The squared error of numbers that are told in another unit."""
+    return lambda prediction, target: P.mse(unit * prediction, unit * target, reduction="none")
 
 
 def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evidence:
@@ -45,14 +52,13 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     There the regressions are told in a unit a hundred times smaller. The details hold the toy's estimated noise over
     the true one, both units, and rendered scenes with segmentation and depth.
     """
-    ratios = [_estimated_noise(seed, device, 10 if short else 400) for seed in seeds]
+    ratios = _estimated_noise(seeds, device, 10 if short else 400)
     errors: dict[str, list[dict[str, float]]] = {}
     gaps: dict[str, float] = {}
     for unit in (1.0, UNITS):
         for weights in ("equal", "uncertainty"):
-            found = [_digits(seed, device, weights, unit, 3 if short else 60) for seed in seeds]
-            errors[f"{weights} x{unit:g}"] = [own for own, _ in found]
-            gaps[f"x{unit:g}"] = sum(gap for _, gap in found) / len(found)  # that of the learned weights stays
+            found, gap = _digits(seeds, device, weights, unit, 3 if short else 60)
+            errors[f"{weights} x{unit:g}"], gaps[f"x{unit:g}"] = found, gap  # that of the learned weights stays
     logs = {arm: [_log_mean(found) for found in own] for arm, own in errors.items()}
     mean = {arm: sum(own) / len(own) for arm, own in logs.items()}
     scenes = {weights: _scenes(seeds[0], device, weights, 1 if short else 15) for weights in ("equal", "uncertainty")}
@@ -93,49 +99,65 @@ def _log_mean(errors: dict[str, float]) -> float:
     return sum(math.log10(max(error, 1e-6)) for error in errors.values()) / len(errors)
 
 
-def _estimated_noise(seed: int, device: str, epochs: int) -> list[float]:
-    """Two lines with noise 10 and 1: the learned standard deviations over the true ones."""
-    generator = torch.Generator().manual_seed(seed)
-    x, noise = torch.randn(100, 1, generator=generator), torch.randn(100, 2, generator=generator)
-    data = {"x": x, "first": 2 * x[:, 0] + 8 + 10 * noise[:, 0], "second": 3 * x[:, 0] + 3 + noise[:, 1]}
-    model = started(_line_network, seed, device)
-    terms = {name: Term(perdita.Mse(), name, name) for name in ("first", "second")}
-    compound = Compound(terms, weights=UncertaintyWeighting(2, kinds="regression")).to(device)
+def _estimated_noise(seeds: Sequence[int], device: str, epochs: int) -> list[list[float]]:
+    """Two lines with noise 10 and 1: each seed's learned standard deviations over the true ones."""
+    drawn = []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        x, noise = torch.randn(100, 1, generator=generator), torch.randn(100, 2, generator=generator)
+        lines = {"first": 2 * x[:, 0] + 8 + 10 * noise[:, 0], "second": 3 * x[:, 0] + 3 + noise[:, 1]}
+        drawn.append({"x": x} | lines)
+    models = [started(_line_network, seed, device) for seed in seeds]
+    terms = dict.fromkeys(("first", "second"), squared_error(1.0))
+    weighting = UncertaintyWeighting(2 * len(seeds), kinds="regression").to(device)
     training = Training(
         epochs=epochs, batch_size=20, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, schedule="constant"
     )
-    fit(model, compound, {name: field.to(device) for name, field in data.items()}, training, seed)
-    learned = (0.5 * compound.weighting.log_vars).exp().tolist()
-    return [estimate / true for estimate, true in zip(learned, NOISE, strict=True)]
+    fit_together(models, terms, weighting, _stacked(drawn, device), training, seeds)
+    learned = (0.5 * weighting.log_vars.detach()).exp().view(2, -1).T.tolist()
+    return [[estimate / true for estimate, true in zip(own, NOISE, strict=True)] for own in learned]
+
+
+def _stacked(batches: Sequence[dict[str, Tensor]], device: str) -> dict[str, Tensor]:
+    return {name: torch.stack([one[name] for one in batches]).to(device) for name in batches[0]}
 
 
 def _line_network() -> Heads:
     return Heads(nn.Sequential(nn.Linear(1, 128), nn.ReLU()), 128, {"first": 1, "second": 1})
 
 
-def _digits(seed: int, device: str, weights: str, unit: float, epochs: int) -> tuple[dict[str, float], float]:
-    """Held-out errors, and how far the learned log-variances still are from their best values."""
-    tasks = digit_tasks(seed, device)
-    model = started(digit_network, seed, device)
-    compound = Compound(
-        kind=Term(perdita.CrossEntropy(), "kind", "kind"),
-        intensity=Term(Rescaled(unit), "intensity", "intensity"),
-        contrast=Term(Rescaled(unit), "contrast", "contrast"),
-        weights={"method": "uncertainty", "kinds": {"intensity": "regression", "contrast": "regression"}}
-        if weights == "uncertainty"
-        else None,
-    ).to(device)
-    fit(model, compound, tasks.train, _adam(epochs), seed)
-    return digit_errors(model, tasks.test), _gap(compound, compound.score(model(tasks.train["x"]), tasks.train).losses)
+def _digits(
+    seeds: Sequence[int], device: str, weights: str, unit: float, epochs: int
+) -> tuple[list[dict[str, float]], float]:
+    """Held-out errors, and how far the learned log-variances still are from their best values, mean of the seeds."""
+    tasks = [digit_tasks(seed, device) for seed in seeds]
+    models = [started(digit_network, seed, device) for seed in seeds]
+    terms = {"kind": _cross_entropy, "intensity": squared_error(unit), "contrast": squared_error(unit)}
+    count = len(terms) * len(seeds)
+    kinds = [kind for kind in ("classification", "regression", "regression") for _ in seeds]
+    learns = weights == "uncertainty"
+    weighting = (UncertaintyWeighting(count, kinds=kinds) if learns else EqualWeighting(count)).to(device)
+    data = _stacked([own.train for own in tasks], device)
+    fit_together(models, terms, weighting, data, _adam(epochs), seeds)
+    errors = [digit_errors(model, own.test) for model, own in zip(models, tasks, strict=True)]
+    return errors, _gap(weighting, models, terms, data)
+
+
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    return P.cross_entropy(logits, target, reduction="none")
 
 
 @torch.no_grad()
-def _gap(compound: Compound, losses: Tensor) -> float:
-    """The largest |s - log(2 c L)|; 0 where nothing is learned."""
-    weighting = compound.weighting
+def _gap(
+    weighting: Weighting, models: Sequence[nn.Module], terms: dict[str, multitask.Term], data: dict[str, Tensor]
+) -> float:
+    """The largest |s - log(2 c L)| of each seed, mean of the seeds; 0 where nothing is learned."""
     if not isinstance(weighting, UncertaintyWeighting):
         return 0.0
-    return (weighting.log_vars - (2 * weighting.factors * losses).log()).abs().max().item()
+    outputs = [model(x) for model, x in zip(models, data["x"], strict=True)]
+    losses = stacked_losses({name: torch.stack([own[name] for own in outputs]) for name in terms}, data, terms)
+    gaps = (weighting.log_vars - (2 * weighting.factors * losses.flatten()).log()).abs()
+    return gaps.view(len(terms), -1).amax(0).mean().item()
 
 
 class _Pixels(nn.Module):

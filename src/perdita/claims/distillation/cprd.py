@@ -86,21 +86,18 @@ DISTILLED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }  # fmt: skip
 
 
-def objective(
-    distil: Callable[[Tensor, Tensor], Tensor] | None, weight: float = 0.0
-) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """The contrastive loss in both directions within the batch, and a distillation over the hardest of the pool."""
+def objective(cosines: Tensor, taught: Tensor, own: Tensor) -> Tensor:
+    """The contrastive loss in both directions within the batch, and distillations over the hardest of the pool.
 
-    def loss(cosines: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
-        batch = cosines[:, own] / TEMPERATURE
-        place = torch.arange(len(own), device=own.device)
-        contrastive = (P.cross_entropy(batch, place) + P.cross_entropy(batch.T, place)) / 2
-        if distil is None:
-            return contrastive
-        hard = hardest_negatives(cosines, own, HARD)
-        return contrastive + weight * distil(cosines.gather(1, hard), teacher.gather(1, hard))
-
-    return loss
+    Behind the teacher's scores stand the weights of the distillations, so that all arms train together.
+    """
+    teacher, weights = taught[:, : -len(DISTILLED)], taught[0, -len(DISTILLED) :]
+    batch = cosines[:, own] / TEMPERATURE
+    place = torch.arange(len(own), device=own.device)
+    contrastive = (P.cross_entropy(batch, place) + P.cross_entropy(batch.T, place)) / 2
+    hard = hardest_negatives(cosines, own, HARD)
+    scores, judged = cosines.gather(1, hard), teacher.gather(1, hard)
+    return contrastive + (weights * torch.stack([distil(scores, judged) for distil in DISTILLED.values()])).sum()
 
 
 def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evidence:
@@ -118,23 +115,22 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         folds.append(Fold(known.rows.to(device), target.to(device), parts))
         pools.append(known.rows[:, LATENT:])
         worlds.append(fresh)
-    remaining = iter(pools)  # one encoder is made for each seed, in their order
-    criteria = {("contrastive", 0.0): WithTeacher(objective(None))} | {
-        (arm, weight): WithTeacher(objective(distil, weight)) for arm, distil in DISTILLED.items() for weight in WEIGHTS
-    }
+    arms = [("contrastive", 0.0), *((arm, weight) for arm in DISTILLED for weight in WEIGHTS)]
+    weighted = [_with_weights(fold, arm, weight) for arm, weight in arms for fold in folds]
+    remaining = iter(pools * len(arms))  # one encoder is made for each arm and seed, in their order
     trained = train_together(
-        {f"{arm}, {weight}": criterion for (arm, weight), criterion in criteria.items()},
-        lambda: DualEncoder(next(remaining)).to(device), folds, replace(RECIPE, epochs=1) if short else RECIPE, seeds,
+        {"": WithTeacher(objective)}, lambda: DualEncoder(next(remaining)).to(device), weighted,
+        replace(RECIPE, epochs=1) if short else RECIPE, list(seeds) * len(arms),
     )  # fmt: skip
     found = {
         part: {
             arm: [_retrieval(one, new[place]) for one, new in zip(own, worlds, strict=True)]
-            for arm, own in zip(criteria, trained.outputs[part].cpu(), strict=True)
+            for arm, own in zip(arms, trained.outputs[part][0].cpu().unflatten(0, (len(arms), -1)), strict=True)
         }
         for place, part in enumerate(("choice", "test"))
     }
     chosen = {
-        arm: max((key for key in criteria if key[0] == arm), key=lambda key: _mean(found["choice"][key], 1))
+        arm: max((key for key in arms if key[0] == arm), key=lambda key: _mean(found["choice"][key], 1))
         for arm in ("contrastive", *DISTILLED)
     }
     means = {
@@ -147,7 +143,7 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         graded["partial ranking"],
         means=means,
         ndcg=graded,
-        grid={f"{arm}, {weight}": list(map(list, found["test"][arm, weight])) for arm, weight in criteria},
+        grid={f"{arm}, {weight}": list(map(list, found["test"][arm, weight])) for arm, weight in arms},
         remarks=[
             f"{arm}, weight {weight}: first {_mean(own, 0):.4f}, nDCG {_mean(own, 1):.4f}"
             + (", chosen" if chosen[arm] == (arm, weight) else "")
@@ -165,6 +161,12 @@ def verdict(evidence: Evidence) -> str:
     if any(own["ndcg"] <= other["ndcg"] for other in others):
         return "does not hold"
     return "holds" if all(own["first"] >= other["first"] for other in others) else "inconclusive"
+
+
+def _with_weights(fold: Fold, arm: str, weight: float) -> Fold:
+    """The fold with the distillations' weights behind each row of its target: the arm's own, and 0."""
+    weights = torch.tensor([weight if name == arm else 0.0 for name in DISTILLED]).to(fold.target)
+    return replace(fold, target=torch.cat([fold.target, weights.expand(len(fold.target), -1)], 1))
 
 
 def _retrieval(embeddings: Float[Tensor, "n 16"], new: World) -> tuple[float, float]:

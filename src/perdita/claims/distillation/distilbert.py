@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 import perdita.functional as P
 from perdita.claims.harness import Claim, Evidence, paired
-from perdita.claims.taught import WithTeacher
 from perdita.compare.spec import Training
 from perdita.compare.train.engine import Fold, train_together
+from perdita.losses.distillation.masked_language import distillation_terms
 from perdita.training.student_initialisation import layer_subset
 
 if TYPE_CHECKING:
@@ -82,25 +82,34 @@ def text() -> Text:
     return Text(len(alphabet), (windows[:cut], centres[:cut]), (windows[cut:], centres[cut:]))
 
 
-def triple(teacher: float = 5.0, label: float = 2.0, cosine: float = 1.0) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """The loss of outputs and the teacher's outputs, with each window as a sequence of one token."""
-
-    def loss(outputs: Tensor, taught: Tensor, labels: Tensor) -> Tensor:
-        (z, g), (t, h) = (one.unsqueeze(1).split([one.shape[1] - WIDTH, WIDTH], 2) for one in (outputs, taught))
-        weights = {"teacher_weight": teacher, "label_weight": label, "cosine_weight": cosine}
-        return P.masked_language_distillation(z, t, labels.unsqueeze(1), g, h, **weights)
-
-    return loss
-
-
-STARTED = {  # from the teacher's blocks
-    "all terms": triple(),
-    "without labels": triple(label=0.0),
-    "without teacher": triple(teacher=0.0),
-    "without cosine": triple(cosine=0.0),
-    "labels alone": triple(teacher=0.0, cosine=0.0),
+STARTED = {  # from the teacher's blocks: weights of the terms, teacher, label and cosine
+    "all terms": (5.0, 2.0, 1.0),
+    "without labels": (5.0, 0.0, 1.0),
+    "without teacher": (0.0, 2.0, 1.0),
+    "without cosine": (5.0, 2.0, 0.0),
+    "labels alone": (0.0, 2.0, 0.0),
 }
-RANDOM = {"all terms, random start": triple(), "labels alone, random start": triple(teacher=0.0, cosine=0.0)}
+RANDOM = {"all terms, random start": (5.0, 2.0, 1.0), "labels alone, random start": (0.0, 2.0, 0.0)}
+
+
+class TripleLoss(nn.Module):
+    """The loss of outputs (b, o) on targets (b, 6), with each window as a sequence of one token.
+
+    A target holds the label, the seed and the row of what the teacher says of the window, and the weights of the three
+    terms, so that all students train together.
+    """
+
+    def __init__(self, teacher: Float[Tensor, "s n o"]) -> None:
+        super().__init__()
+        self.teacher = teacher
+
+    def forward(self, outputs: Float[Tensor, "b o"], target: Float[Tensor, "b 6"]) -> Float[Tensor, ""]:
+        """The loss."""
+        label, seed, row = target[:, :3].long().unbind(1)
+        both = (one.unsqueeze(1).split([one.shape[1] - WIDTH, WIDTH], 2) for one in (outputs, self.teacher[seed, row]))
+        (z, g), (t, h) = both
+        terms = distillation_terms(z, t, label.unsqueeze(1), g, h)
+        return (target[0, 3:] * torch.stack([terms[name] for name in ("teacher", "label", "cosine")])).sum()
 
 
 def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evidence:
@@ -122,28 +131,30 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         return CharacterModel(written.characters, blocks).to(device)
 
     teacher = train_together({"teacher": _Labels()}, lambda: model(4), folds, RECIPE, seeds)
-    taught = [
-        Fold(fold.parts["seen"], torch.cat([labels.unsqueeze(1), outputs], 1), {"held": fold.parts["held"]})
-        for fold, (labels, _), outputs in zip(folds, answers, teacher.outputs["seen"][0], strict=True)
-    ]
-    states = iter([
+    states = [
         layer_subset({name: one[0, index] for name, one in teacher.states.items()}, "blocks", KEPT)
         for index in range(len(seeds))
-    ])  # fmt: skip
+    ]
+    starts = iter(states * len(STARTED) + [None] * (len(seeds) * len(RANDOM)))
 
-    def started() -> CharacterModel:  # called once for each seed, in their order
-        student = model(len(KEPT))
-        student.load_state_dict(next(states))
-        return student
+    def student() -> CharacterModel:  # called once for each arm and seed, in their order
+        own, state = model(len(KEPT)), next(starts)
+        if state is not None:
+            own.load_state_dict(state)
+        return own
 
-    surprise = {"teacher": [_surprise(o, a) for o, (_, a) in zip(teacher.outputs["held"][0], answers, strict=True)]}
-    for arms, start in ((STARTED, started), (RANDOM, lambda: model(len(KEPT)))):
-        criteria = {arm: WithTeacher(loss) for arm, loss in arms.items()}
-        outputs = train_together(criteria, start, taught, RECIPE, seeds).outputs["held"]
-        surprise |= {
-            arm: [_surprise(o, a) for o, (_, a) in zip(own, answers, strict=True)]
-            for arm, own in zip(arms, outputs, strict=True)
-        }
+    arms = STARTED | RANDOM
+    taught = [
+        Fold(fold.parts["seen"], _targets(labels, seed, weights), {"held": fold.parts["held"]})
+        for weights in arms.values()
+        for seed, (fold, (labels, _)) in enumerate(zip(folds, answers, strict=True))
+    ]
+    students = train_together(
+        {"": TripleLoss(teacher.outputs["seen"][0])}, student, taught, RECIPE, list(seeds) * len(arms)
+    )
+    said = {"teacher": teacher.outputs["held"][0]}
+    said |= dict(zip(arms, students.outputs["held"][0].unflatten(0, (len(arms), -1)), strict=True))
+    surprise = {arm: [_surprise(o, a) for o, (_, a) in zip(own, answers, strict=True)] for arm, own in said.items()}
     means = {arm: sum(own) / len(own) for arm, own in surprise.items()}
     return paired(
         surprise["all terms"],
@@ -164,6 +175,12 @@ def verdict(evidence: Evidence) -> str:
         return "does not hold"
     cheaper = abs(means["without labels"] - means["all terms"]) < evidence.effect
     return "holds" if evidence.effect > 0.5 and cheaper else "inconclusive"
+
+
+def _targets(labels: Int[Tensor, "n"], seed: int, weights: tuple[float, ...]) -> Float[Tensor, "n 6"]:
+    row = torch.arange(len(labels), device=labels.device)
+    given = torch.tensor(weights, device=labels.device).expand(len(labels), -1)
+    return torch.cat([torch.stack([labels, torch.full_like(row, seed), row], 1), given], 1)
 
 
 class _Labels(nn.Module):

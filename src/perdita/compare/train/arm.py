@@ -29,10 +29,10 @@ class CompoundLoss:
     gradients are no numbers any more is left as it is, with the reason; the others go on.
     """
 
-    def __init__(self, linked: nn.Module, seeds: Sequence[int], steps_per_epoch: int) -> None:
-        self.copies = [_copy(linked, seed) for seed in seeds]
+    def __init__(self, linked: Sequence[nn.Module], seeds: Sequence[int], steps_per_epoch: int) -> None:
+        self.copies = [_copy(own, seed) for own, seed in zip(linked, seeds, strict=True)]
         self.parameters = [parameter for copy in self.copies for parameter in copy.parameters()]
-        compound = linked.criterion
+        compound = linked[0].criterion
         self.balances = compound.balancer is not None
         self.reads_gradients = compound.weighting.reads_gradients
         self.recorders = [BalanceRecorder(list(compound.terms), every=steps_per_epoch) for _ in seeds]
@@ -122,23 +122,24 @@ def _copy(linked: nn.Module, seed: int) -> nn.Module:
     return copy
 
 
-def arm_loss(linked: nn.Module, seeds: Sequence[int], steps_per_epoch: int) -> StackedLoss | CompoundLoss:
-    """A criterion over the seeds of its arm."""
-    if hasattr(getattr(linked, "criterion", None), "score"):
-        return CompoundLoss(linked, seeds, steps_per_epoch)
-    return StackedLoss(linked, len(seeds))
+def arm_loss(
+    linked: nn.Module | Sequence[nn.Module], seeds: Sequence[int], steps_per_epoch: int
+) -> StackedLoss | CompoundLoss:
+    """A criterion over the seeds of its arm, or one for each seed, which differ in what they learn alone."""
+    each = [linked] * len(seeds) if isinstance(linked, nn.Module) else linked
+    if hasattr(getattr(each[0], "criterion", None), "score"):
+        return CompoundLoss(each, seeds, steps_per_epoch)
+    return StackedLoss(each)
 
 
 class StackedLoss:
     """A criterion over the seeds of its arm: all rows at once where each stands for itself, else one vmap where the
     loss allows it, else one seed after another."""
 
-    def __init__(self, criterion: nn.Module, seeds: int) -> None:
-        self.criterion = criterion
-        state = {name: parameter.detach() for name, parameter in criterion.named_parameters()}
-        self.state = {
-            name: tensor.expand(seeds, *tensor.shape).clone().requires_grad_() for name, tensor in state.items()
-        }
+    def __init__(self, criteria: Sequence[nn.Module]) -> None:
+        self.criterion = criteria[0]
+        state = [dict(criterion.named_parameters()) for criterion in criteria]
+        self.state = {name: torch.stack([own[name].detach() for own in state]).requires_grad_() for name in state[0]}
         self.parameters = list(self.state.values())
         self.path: Callable[[Tensor, Tensor], Tensor] | None = None
 

@@ -55,7 +55,7 @@ class Trained:
 
 
 def train_together(
-    criteria: Mapping[str, nn.Module],
+    criteria: Mapping[str, nn.Module | Sequence[nn.Module]],
     make_model: Callable[[], nn.Module],
     folds: Sequence[Fold],
     training: Training,
@@ -68,7 +68,8 @@ def train_together(
     """Train one model for each criterion and seed, all of them together.
 
     Args:
-        criteria: arm's name → criterion, called as criterion(outputs (b, k), target (b, …)) for a scalar.
+        criteria: arm's name → criterion, called as criterion(outputs (b, k), target (b, …)) for a scalar; or one for
+            each seed, where what they learn starts from other numbers.
         make_model: called once for each seed, under that seed: every arm starts from the same weights.
         folds: one for each seed, of equal sizes.
         training: epochs, batch size, optimiser, schedule; the same for every arm.
@@ -91,16 +92,20 @@ def train_together(
             return _train(criteria, make_model, folds, training, seeds, True, rates, after_epoch)
         single = [
             [
-                _train({arm: criterion}, make_model, [fold], training, [seed], False, [rate], None)
-                for fold, seed in zip(folds, seeds, strict=True)
+                _train({arm: own}, make_model, [fold], training, [seed], False, [rate], None)
+                for own, fold, seed in zip(_of_each(criterion, len(seeds)), folds, seeds, strict=True)
             ]
             for (arm, criterion), rate in zip(criteria.items(), rates, strict=True)
         ]
     return _join(list(criteria), single)
 
 
+def _of_each(criterion: nn.Module | Sequence[nn.Module], seeds: int) -> Sequence[nn.Module]:
+    return [criterion] * seeds if isinstance(criterion, nn.Module) else criterion
+
+
 def _train(
-    criteria: Mapping[str, nn.Module],
+    criteria: Mapping[str, nn.Module | Sequence[nn.Module]],
     make_model: Callable[[], nn.Module],
     folds: Sequence[Fold],
     training: Training,

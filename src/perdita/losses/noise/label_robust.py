@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Choice, Cost, Criterion, InputError, Range, Traits, loss
-from perdita.core.numerics import class_indicator, pick
+from perdita.core.numerics import class_indicator, pick, widen
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MARGIN = Range(0, search=(0.0, 2.0))
 TEMPERATURE = Range(0, open="low", search=(0.1, 10.0), log=True)
 NORMALIZE = Choice((None, "l1", "softplus"))
+BLOCK = 1 << 20  # logits that `AldrKl.remember` makes at a time
 
 
 def normalized(logits: Float[Tensor, "n c *d"], normalize: str | None) -> Float[Tensor, "n c *d"]:
@@ -192,6 +193,8 @@ class AldrKl(Criterion):
         loss = criterion(logits, target, index)
         criterion.remember(logits, index)
 
+    With `perdita.fused_linear`, which makes no logits: ``criterion.remember(hidden, index, weight=weight)``.
+
     Args:
         examples: size of the training data; None keeps no state.
         temperature: λ_0, the first and the highest temperature.
@@ -250,11 +253,32 @@ class AldrKl(Criterion):
         return soft_maximum(violations(scores, target, self.margin), temperature) - price * distance.square()
 
     @torch.no_grad()
-    def remember(self, logits: Float[Tensor, "n c"], index: Int[Tensor, "n"]) -> None:
-        """Store the temperatures of these examples; each process of a parallel run stores those of its own."""
-        adapted = self._adapted(normalized(logits, self.normalize), index)
+    def remember(
+        self,
+        logits: Float[Tensor, "n c"],
+        index: Int[Tensor, "n"],
+        *,
+        weight: Float[Tensor, "c h"] | None = None,
+        bias: Float[Tensor, "c"] | None = None,
+        softcap: float | None = None,
+    ) -> None:
+        """Store the temperatures of these examples; each process of a parallel run stores those of its own.
+
+        Where `perdita.fused_linear` made no logits, its ``hidden`` (n, h) comes in their place, with its weight, bias
+        and softcap: the logits of a few rows exist at a time, for one more product.
+        """
+        if weight is None and (bias is not None or softcap is not None):
+            raise InputError("remember takes bias and softcap with weight, the output layer's, and hidden for logits")
+        if weight is not None and logits.shape[-1] != weight.shape[-1]:
+            raise InputError(f"hidden and weight must agree in width: {tuple(logits.shape)}, {tuple(weight.shape)}")
+        adapted = []
+        rows = max(1, len(logits) if weight is None else BLOCK // len(weight))
+        for given, own in zip(logits.split(rows), index.split(rows), strict=True):
+            scores = given if weight is None else widen(F.linear(given, weight, bias))
+            scores = scores if softcap is None else softcap * torch.tanh(scores / softcap)
+            adapted.append(self._adapted(normalized(scores, self.normalize), own))
         assert self.temperatures is not None
-        self.temperatures[index] = adapted.squeeze(1).to(self.temperatures.dtype)
+        self.temperatures[index] = torch.cat(adapted).squeeze(1).to(self.temperatures.dtype)
 
     def _adapted(self, scores: Float[Tensor, "n c"], index: Int[Tensor, "n"] | None) -> Float[Tensor, "n 1"]:
         if index is not None and self.temperatures is None:
