@@ -5138,7 +5138,12 @@ class ThresholdConsistentMargin(Criterion):
 class TriBce(Criterion):
     """Binary cross-entropy of a prediction, and of its branches by how much worse than it each of them is."""
     def __init__(
-        self, *, detach_weights: bool = True, reduction: str = "mean", ignore_index: int | None = None
+        self,
+        *,
+        detach_weights: bool = True,
+        positive_weight: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
     ) -> None: ...
     def forward(
         self,
@@ -5146,6 +5151,7 @@ class TriBce(Criterion):
         branch_logits: Tensor,
         target: Tensor,
         *,
+        positive_weight: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,

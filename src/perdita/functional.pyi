@@ -3506,6 +3506,7 @@ def tri_bce(
     target: Tensor,
     *,
     detach_weights: bool = True,
+    positive_weight: Tensor | None = None,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = None,

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import perdita.functional as P
 from perdita.core import InputError
 from perdita.losses.distillation.masked_language import distillation_terms
-from perdita.losses.distillation.rankings import hardest_negatives, suffix_logsumexp, teacher_order
+from perdita.losses.distillation.rankings import _suffix_by_doubling, hardest_negatives, suffix_logsumexp, teacher_order
 
 
 def close(found: torch.Tensor, expected: torch.Tensor) -> None:
@@ -22,8 +22,35 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 33])
 def test_the_suffix_sums_are_those_of_torch(size: int) -> None:
-    scores = 100 * draw(4, size)
-    close(suffix_logsumexp(scores), scores.flip(1).logcumsumexp(1).flip(1))
+    scores = 20 * draw(4, size)
+    for scale in (1.0, 50.0):  # near each other, by running sums; and too far apart for one scale
+        given = scale * scores
+        close(suffix_logsumexp(given), given.flip(1).logcumsumexp(1).flip(1))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_places_that_do_not_count_add_nothing(scale: float, dtype: torch.dtype) -> None:
+    scores, size = (scale * draw(4, 9)).to(dtype), torch.tensor([[9], [5], [1], [0]])
+    there = torch.arange(9) < size
+    given = torch.where(there, scores, 0.0).requires_grad_()
+    found = suffix_logsumexp(given, there)
+    assert torch.autograd.grad(torch.where(there, found, 0.0).sum(), given)[0].isfinite().all()
+    for row, length in zip(range(4), size.flatten().tolist(), strict=True):
+        alone = scores[row : row + 1, :length]
+        expected = torch.stack([alone[:, place:].logsumexp(1) for place in range(length)], 1) if length else alone
+        torch.testing.assert_close(found[row : row + 1, :length].detach(), expected)
+
+
+def test_both_ways_to_sum_have_the_same_gradients() -> None:
+    scores, weights = draw(3, 2, 17, seed=1).requires_grad_(), draw(3, 2, 17, seed=2)
+    values = suffix_logsumexp(scores.transpose(1, 2)), _suffix_by_doubling(scores.transpose(1, 2))
+    first, second = (
+        torch.autograd.grad((weights * value.transpose(1, 2)).sum(), scores, create_graph=True)[0] for value in values
+    )
+    close(first, second)
+    twice = [torch.autograd.grad(gradient.square().sum(), scores)[0] for gradient in (first, second)]
+    close(*twice)
 
 
 def test_the_label_leads_the_teachers_order() -> None:

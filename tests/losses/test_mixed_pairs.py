@@ -1,5 +1,7 @@
 """Mixtures in pair losses, and embeddings of faces' halves."""
 
+import math
+
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from perdita.training.embeddings.metric_mixup import (
     draw_share,
     mix_items,
     mixed_pair_loss,
+    mixed_proxy_loss,
 )
 
 
@@ -124,6 +127,26 @@ def test_a_mixture_is_one_more_positive_and_one_more_negative():
     far = 0.4 + max(0.0, s - 0.5) / 2
     found = mixed_pair_loss(P.contrastive, x, label, mixed, partners, 0.3)
     assert found.item() == pytest.approx(0.3 * near + 0.7 * far)
+
+
+def test_a_mixture_belongs_to_the_proxy_of_its_first_partner_by_the_share():
+    x, label = drawn()
+    partners = draw_partners(label, generator=torch.Generator().manual_seed(1))
+    mixed = mix_items(x, partners, 0.3).requires_grad_()
+    proxies = perdita.ProxyAnchor(classes=int(label.max()) + 2, dimension=x.shape[1], margin=0.1, scale=4.0)
+    vectors = torch.nn.functional.normalize(proxies.class_vectors.detach().double(), dim=1)
+    terms = []
+    for k, vector in enumerate(vectors):
+        own = [i for i in range(len(label)) if partners.there[i] and label[partners.first[i]] == k]
+        cosines = [torch.nn.functional.cosine_similarity(mixed[i], vector, dim=0).item() for i in own]
+        near = math.log(1 + sum(0.3 * math.exp(-4 * (c - 0.1)) for c in cosines))
+        far = math.log(1 + sum(0.7 * math.exp(4 * (c + 0.1)) for c in cosines))
+        terms += [near + far] if own else []
+    found = mixed_proxy_loss(proxies, label, mixed, partners, 0.3)
+    assert found.item() == pytest.approx(sum(terms) / len(terms), rel=1e-6)
+    alone = mixed_proxy_loss(proxies, label, mixed, partners._replace(there=torch.zeros_like(partners.there)), 0.3)
+    assert alone.item() == 0
+    assert torch.autograd.grad(alone, mixed)[0].eq(0).all()
 
 
 def test_only_pair_losses_of_labels_take_mixtures():

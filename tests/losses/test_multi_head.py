@@ -115,3 +115,25 @@ def test_the_criterion_with_a_network_for_each_head(hard: bool) -> None:
     assert criterion(first[:1], second[:1]).isfinite()  # no negatives
     with pytest.raises(InputError, match="second"):
         criterion(first, second[:, :1])
+
+
+def test_the_other_forms_of_the_table() -> None:
+    """InfoNCE with the positive among the candidates of the maximum; SimSiam without negatives."""
+    positive, negative, own, against = heads()
+    candidates = torch.cat([positive.unsqueeze(2), negative], 2), torch.cat([own.unsqueeze(2), against], 2)
+    best = candidates[0].argmax(2, keepdim=True)
+    top, its = (each.gather(2, best).squeeze(2) for each in candidates)
+
+    def cost(t: Tensor) -> Tensor:
+        return 0.3 * (4 * t.log() + 1 / t)
+
+    found = P.multi_head_contrastive(positive, candidates[0], own, candidates[1], hard=True, beta=0.3, dimension=8)
+    torch.testing.assert_close(found, (top / its - positive / own + cost(own) - cost(its)).sum(0).mean())
+    views = positive, own, negative[..., 0], against[..., 0]
+    none = positive.new_zeros(3, 6, 0)
+    first, second = (
+        P.multi_head_contrastive(s, none, t, none, hard=True, beta=0.6, dimension=8)
+        for s, t in (views[:2], views[2:])
+    )  # fmt: skip
+    written = -views[0] / (2 * views[1]) - views[2] / (2 * views[3]) + cost(views[1]) + cost(views[3])
+    torch.testing.assert_close((first + second) / 2, written.sum(0).mean())

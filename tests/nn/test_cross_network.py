@@ -80,6 +80,15 @@ def test_branches_that_are_no_worse_are_left_alone():
     torch.testing.assert_close(P.tri_bce(logits, same, target), P.binary_cross_entropy(logits, target))
 
 
+def test_the_positive_class_weighs_in_the_weights_of_the_branches_too():
+    logits, branches, target = torch.tensor([1.0, -0.5]), torch.tensor([[-1.0], [2.0]]), torch.tensor([1.0, 0.0])
+    own, lagging = (
+        P.binary_cross_entropy(given, target, positive_weight=torch.tensor(3.0)) for given in (logits, branches[:, 0])
+    )
+    found = P.tri_bce(logits, branches, target, positive_weight=torch.tensor(3.0))
+    torch.testing.assert_close(found, own + (lagging - own) * lagging)
+
+
 def test_weights_are_copies_in_the_batch_means_too():
     generator = torch.Generator().manual_seed(0)
     logits, branches = torch.randn(3, generator=generator), torch.randn(3, 2, generator=generator)

@@ -44,6 +44,13 @@ def test_kernels_are_those_written_out(kernel):
     assert found.tolist() == [pytest.approx([written(a, b) for b in anchors.numpy()]) for a in x.numpy()]
 
 
+def test_the_exponential_kernel_has_a_gradient_at_its_anchor():
+    x = (100 + FEATURES[:5].float()).requires_grad_()
+    found = kernel_functions(x, x, kernel="exponential", gamma=0.3)
+    assert found.diagonal().tolist() == [1.0] * 5
+    assert torch.autograd.grad(found.sum(), x)[0].isfinite().all()
+
+
 def test_equal_weights_balance_everything_where_all_is_observed():
     gap = kernel_balance_gap(FEATURES, torch.ones(800).double(), FEATURES, FEATURES[:5], gamma=0.5)
     assert gap.tolist() == pytest.approx([0.0] * 5, abs=1e-12)

@@ -30,6 +30,8 @@ def test_most_frontal():
     assert rho[chosen].min() > rho[~chosen].max()
     assert most_frontal(rho, 1.0).all()
     assert most_frontal(rho[:0], 0.5).shape == (0,)
+    few = torch.tensor([0.9, 0.0, 0.0, 0.0, 0.0])  # four faces without landmarks
+    assert most_frontal(few, 0.5).tolist() == [True, False, False, False, False]
     with pytest.raises(perdita.InputError, match="share"):
         most_frontal(rho, 0.0)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from perdita.core import InputError, component
 from perdita.core.errors import nearest
+from perdita.losses.embedding.similarity import distance, squared_distance
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -25,14 +26,9 @@ RIDGE = 1e-3
 SELECTIONS = ("random", "adaptive", "worst")
 
 
-def squared_distance(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
-    """||x - y||^2 of every pair, never below zero."""
-    return (x.square().sum(1, keepdim=True) + y.square().sum(1) - 2 * x @ y.T).clamp(min=0)
-
-
 KERNELS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "gaussian": lambda x, y, gamma: torch.exp(-gamma * squared_distance(x, y)),
-    "exponential": lambda x, y, gamma: torch.exp(-gamma * squared_distance(x, y).sqrt()),
+    "exponential": lambda x, y, gamma: torch.exp(-gamma * distance(x, y)),
     "linear": lambda x, y, gamma: gamma * x @ y.T + 1,
 }
 

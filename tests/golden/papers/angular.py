@@ -22,14 +22,14 @@ def unpg(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     read = Reader(inputs, params)
     features, weight, labels = read.tensor("features"), read.tensor("weight"), read.constant("labels")
     head = HEADS[read.param("head", among=tuple(HEADS))]
-    given = {"margin": read.param("m"), "scale": read.param("s"), "whisker": read.param("whisker")}
-    kept = batch_negatives(features, labels, whisker=given["whisker"])[1].sum().item()
+    given = {"margin": read.param("m"), "scale": read.param("s"), "reduction": read.param("reduction")}
+    whisker = read.param("whisker")  # null keeps every negative
+    kept = batch_negatives(features, labels, whisker=whisker)[1].sum().item()
     every = batch_negatives(features, labels, whisker=None)[1].sum().item()
-    assert (kept, every) == (read.param("kept_negatives"), read.param("negatives"))
-    criterion = perdita.Unpg(
-        classes=len(weight), dimension=weight.shape[1], head=head, **given, reduction=read.param("reduction")
-    )
+    assert (kept, every) == (read.param("kept_negatives", kept), read.param("negatives", every))
     read.done()
+    given |= {"filtered": False} if whisker is None else {"whisker": whisker}
+    criterion = perdita.Unpg(classes=len(weight), dimension=weight.shape[1], head=head, **given)
     loss = functional_call(criterion, {"class_vectors": weight}, (features, labels))
     return {"loss": loss, **read.gradients(loss)}
 
@@ -56,7 +56,8 @@ def hyp_oc(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     read.param("divisor", among=("batch size (all points, not pairs)",))
     eps = read.param("mobius_eps")
     read.done()
-    loss = P.pairwise_confusion(*points.chunk(2), curvature=curvature, inverse=inverse, eps=eps)
+    half = len(points) // 2  # the last of an odd batch has no partner
+    loss = P.pairwise_confusion(points[:half], points[half : 2 * half], curvature=curvature, inverse=inverse, eps=eps)
     return {"loss": loss, **read.gradients(loss)}
 
 

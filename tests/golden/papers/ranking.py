@@ -48,7 +48,7 @@ def simplex_ccl(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any
         read.param("layout", among=("items[:,0] is the positive; cosine similarity",))
         scores = torch.einsum("nd,nkd->nk", normalize(user), normalize(items))
     read.done()
-    given = {"negatives": "sum", "negative_weight": 1.0} if weight is None else {"negative_weight": weight}
+    given = {"negative_weight": weight} if weight else {"negatives": "sum", "negative_weight": 1.0}  # none, or 0
     loss = P.cosine_contrastive(scores[:, 0], scores[:, 1:], margin=margin, **given)
     return {"loss": loss, **read.gradients(loss)}
 
@@ -69,9 +69,10 @@ def fcn_tribce(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]
         named = dict(zip(("loss_final", "loss_exponential", "loss_linear"), parts, strict=True))
         return {"loss": loss, **named, **read.gradients(loss)}
     x, weights, biases = read.tensor("x"), read.constant("w"), read.constant("b")
-    read.param("layer_norm", among=("affine default (gamma 1, beta 0), eps 1e-5",))
-    read.param("dropout", among=(0,))
-    made = {"ecn": ExponentialCross, "lcn": LinearCross}[kind](x.shape[-1], read.param("layers")).double()
+    norm = read.param("layer_norm", among=("affine default (gamma 1, beta 0), eps 1e-5", False, None))
+    read.param("dropout", 0, among=(0,))
+    network = {"ecn": ExponentialCross, "lcn": LinearCross}[kind]
+    made = network(x.shape[-1], read.param("layers"), layer_norm=bool(norm)).double()
     state = {f"weights.{index}.weight": weight for index, weight in enumerate(weights)}
     state |= {f"biases.{index}": bias for index, bias in enumerate(biases)}
     state |= {"readout.weight": read.constant("fc_weight"), "readout.bias": read.constant("fc_bias")}

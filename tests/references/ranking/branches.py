@@ -10,9 +10,18 @@ from tests.references.classification.focal import Array
 from tests.references.ranking.lists import softplus
 
 
-def tri_bce(logits: Array, branch_logits: Array, target: Array, *, detach_weights: bool = True) -> Any:
+def tri_bce(
+    logits: Array,
+    branch_logits: Array,
+    target: Array,
+    *,
+    detach_weights: bool = True,
+    positive_weight: Array | float = 1.0,
+) -> Any:
     def entropies(column: Array) -> Array:
-        return np.array([softplus(z) - t * z for z, t in zip(column, target, strict=True)])
+        return np.array(
+            [positive_weight * t * softplus(-z) + (1 - t) * softplus(z) for z, t in zip(column, target, strict=True)]
+        )
 
     fused = entropies(logits)
     values = fused.copy()

@@ -55,7 +55,9 @@ def multi_head_contrastive(
         + \beta\,\Omega(t_+) - \beta\,\Omega(t_*)\Bigr], \qquad * = \arg\max_j s_j
 
     The soft form with one head, one temperature and beta = 0 is InfoNCE. The hard one is unbounded below in t_*: keep
-    temperatures in an interval. Without a negative only the terms of the positive remain.
+    temperatures in an interval. Without a negative only the terms of the positive remain. The table's other forms: with
+    the positive and its temperature among the negatives the hard one is that of InfoNCE (2.4), and without negatives,
+    at twice the beta, the mean over both views is that of SimSiam (2.2).
 
     Args:
         positive: (h, n) in each of h heads the anchor's similarity to its positive.

@@ -6,30 +6,69 @@ sum over ranks of (logsumexp of the scores from this rank on - score at this ran
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from perdita.core import Choice, Cost, InputError, Range, Traits, component, loss
+from perdita.core.apply import may_look
+from perdita.core.numerics import most_negative
 from perdita.losses.distillation.soft_targets import TEMPERATURE
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
 
-def suffix_logsumexp(scores: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:
-    """logsumexp of each place and all after it along dimension 1, in log2(c) steps that double the reach.
+def suffix_logsumexp(
+    scores: Float[Tensor, "n c *d"], there: Bool[Tensor, "n c *d"] | None = None
+) -> Float[Tensor, "n c *d"]:
+    """logsumexp of each place and all after it along dimension 1.
 
-    ``torch.logcumsumexp`` would do, but its second derivative is wrong where a gradient is zero.
+    Where a host may look and sees that all scores lie near each other, by running sums in one scale for each row; else
+    in log2(c) steps that double the reach, each sum in the scale of its own largest score. ``torch.logcumsumexp`` would
+    do, but its second derivative is wrong where a gradient is zero.
+
+    Args:
+        scores: (n, c, *d).
+        there: (n, c, *d), False for places at the end that do not count; their values mean nothing, and theirs of the
+            scores are to be 0.
     """
-    reach, size = 1, scores.shape[1]
+    if scores.shape[1] > 1 and may_look({"scores": scores}) and scores.numel():
+        low, high = torch.aminmax(scores.detach())
+        if (high - low).item() < -0.7 * math.log(torch.finfo(scores.dtype).tiny):
+            return _suffix_in_one_scale(scores, there)
+    if there is not None:
+        scores = torch.where(there, scores, most_negative(scores.dtype))
+    return _suffix_by_doubling(scores)
+
+
+def _suffix_in_one_scale(
+    scores: Float[Tensor, "n c *d"], there: Bool[Tensor, "n c *d"] | None
+) -> Float[Tensor, "n c *d"]:
+    top = scores.detach().amax(1, keepdim=True)
+    share = (scores - top).exp()
+    if there is not None:
+        share = share * there.to(share.dtype)
+    total = share.flip(1).cumsum(1).flip(1)
+    if there is not None:
+        total = total + torch.finfo(total.dtype).tiny  # nothing beside a sum of something, and log 0 has no gradient
+    return top + total.log()
+
+
+def _suffix_by_doubling(scores: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:
+    size = scores.shape[1]
+    top = scores.detach().flip(1).cummax(1).values.flip(1)  # from here on
+    total, falls = (scores - top).exp(), (top[:, 1:] - top[:, :-1]).exp()  # one place's scale in that of the one before
+    reach = 1
     while reach < size:
-        near, far = scores[:, :-reach], scores[:, reach:]
-        scores = torch.cat([near - F.logsigmoid(near - far), scores[:, size - reach :]], 1)  # log(e^near + e^far)
+        further = torch.addcmul(total[:, :-reach], falls, total[:, reach:])
+        total = torch.cat([further, total[:, size - reach :]], 1)
+        falls = falls[:, :-reach] * falls[:, reach:]
         reach *= 2
-    return scores
+    return top + total.log()
 
 
 @component("pld")

@@ -23,7 +23,7 @@ DETACHED = "the weights of the branches have no gradient, so it is not that of t
     rowwise=False,
     aliases=("TriBCE", "branch_supervision"),
     traits=Traits(bounded=False, nonnegative=True, shift_invariant=False, scale_invariant=False),
-    domains={"target": "unit"},
+    domains={"target": "unit", "positive_weight": "nonnegative"},
     cost=Cost(time="n k", memory="n k"),
     limits={"gradcheck": DETACHED, "gradgradcheck": DETACHED},
     link="sigmoid",
@@ -34,6 +34,7 @@ def tri_bce(
     target: Float[Tensor, "n"] | Int[Tensor, "n"],
     *,
     detach_weights: bool = True,
+    positive_weight: Float[Tensor, ""] | None = None,
     weight: Float[Tensor, "n"] | None = None,
     mask: Bool[Tensor, "n"] | None = None,
 ) -> Float[Tensor, "n"]:
@@ -52,6 +53,7 @@ def tri_bce(
         detach_weights: True takes the weights as constants. False lets their gradient through, as the released code
             does: where both branches lag, the prediction's own gradient is then scaled by 1 less the sum of their
             losses, which is negative early in training. What the paper intends is not known.
+        positive_weight: of the positive class in every b, as in `binary_cross_entropy`.
         weight: (n,) of each item, in the batch means too.
         mask: boolean (n,), False for an item that is left out, of the batch means too.
 
@@ -78,7 +80,9 @@ def tri_bce(
     if weight is not None:
         weight = align(weight, logits.shape, "weight").to(share.dtype)
         share = share * (weight if mask is None else torch.where(mask, weight, 0.0))
-    values = F.binary_cross_entropy_with_logits(every, wanted.unsqueeze(1).expand_as(every), reduction="none")
+    values = F.binary_cross_entropy_with_logits(
+        every, wanted.unsqueeze(1).expand_as(every), pos_weight=positive_weight, reduction="none"
+    )
     total = share.sum()
     means = (share.unsqueeze(1) * values).sum(0) / torch.where(total == 0, 1.0, total)
     lag = F.relu(means[1:] - means[0])

@@ -50,7 +50,7 @@ def cosine_contrastive(
         negative: (n, m) cosines of the user and the others.
         margin: cosine up to which a negative costs nothing.
         negative_weight: weight of the negatives' mean.
-        negatives: "mean" as above; "sum" without the 1/m, the authors' code without a weight where that is 1.
+        negatives: "mean" as above; "sum" without the 1/m, with weight 1 the authors' code where theirs is None or 0.
         mask: boolean (n, m), False for a negative that is not there, or (n,) for rows.
 
     Returns:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Choice, Cost, Range, Traits, loss
+from perdita.core.numerics import most_negative
 from perdita.losses.distillation.rankings import suffix_logsumexp
-from perdita.losses.ranking.lists import Lists, as_lists, falling_order, within_list
+from perdita.losses.ranking.lists import Choices, as_choices
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -19,11 +20,12 @@ SOFTMAX_TRAITS = Traits(
 )
 
 
-def _choice(lists: Lists, share: Float[Tensor, "n m"]) -> Float[Tensor, "n"]:
-    """Cross-entropy of the softmax of the scores of the items that are there."""
-    if not lists.ragged:
-        return -(share * lists.scores.log_softmax(1)).sum(1)
-    return -(share * torch.where(lists.kept, within_list(lists.scores, lists.kept).log_softmax(1), 0.0)).sum(1)
+def _choice(lists: Choices, weights: Float[Tensor, "n m"]) -> Float[Tensor, "n"]:
+    """Sum of weighted -log softmax of the scores; an absent item has a weight of 0 and a finite logarithm."""
+    scores = lists.scores
+    if lists.kept is not None:
+        scores = torch.where(lists.kept, scores, most_negative(scores.dtype))
+    return -(weights * scores.log_softmax(1)).sum(1)
 
 
 @loss(
@@ -75,14 +77,18 @@ def list_net(
         probabilities; proportional: Bruch, Wang, Bendersky, Najork, "An Analysis of the Softmax Cross Entropy Loss for
         Learning-to-Rank with Binary Relevance", ICTIR 2019.
     """
-    lists = as_lists(scores, target, mask)
+    lists = as_choices(scores, target, mask)
+    counted = lists.top > 0
     if shares == "proportional":
-        total = lists.target.sum(1, keepdim=True)
-        share = lists.target / torch.where(total == 0, 1.0, total)
-    else:
-        level = lists.target if temperature == 1.0 else lists.target / temperature
-        share = (within_list(level, lists.kept) if lists.ragged else level).softmax(1)
-    return _choice(lists, share) * lists.counted, lists.counted
+        relevance = lists.target.clamp_min(0.0)
+        return _choice(lists, relevance) / _above_zero(relevance.sum(1)) * counted, counted
+    level = lists.target if temperature == 1.0 else lists.target / temperature
+    return _choice(lists, level.softmax(1)) * counted, counted
+
+
+def _above_zero(total: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """A sum of numbers >= 0, to divide by; a NaN stays."""
+    return total.clamp_min(torch.finfo(total.dtype).tiny)
 
 
 @loss(
@@ -134,22 +140,26 @@ def list_mle(
         al., "Statistical Consistency of Top-k Ranking", NeurIPS 2009; position: Lan, Zhu, Guo, Niu, Cheng,
         "Position-Aware ListMLE: A Sequential Learning Process for Ranking", UAI 2014, with weights over the first.
     """
-    lists = as_lists(scores, target, mask)
-    order = falling_order(lists.target, lists.kept if lists.ragged else None)
-    ranked = (within_list(lists.scores, lists.kept) if lists.ragged else lists.scores).gather(1, order)
-    steps = suffix_logsumexp(ranked) - ranked
-    if lists.ragged:
-        chosen = torch.arange(ranked.shape[1], device=ranked.device) < lists.kept.sum(1, keepdim=True)
-        steps = torch.where(chosen, steps, 0.0)
+    lists = as_choices(scores, target, mask)
+    ranked = lists.scores.gather(1, lists.target.argsort(dim=1, descending=True, stable=True))
+    size: int | Int[Tensor, "n 1"] = ranked.shape[1]
+    if lists.kept is None:
+        steps = suffix_logsumexp(ranked) - ranked
+    else:  # the absent ones are now the last ones
+        size = lists.kept.sum(1, keepdim=True)
+        there = torch.arange(ranked.shape[1], device=ranked.device) < size
+        ranked = torch.where(there, ranked, 0.0)
+        steps = torch.where(there, suffix_logsumexp(ranked, there) - ranked, 0.0)
     if weights == "position":
-        steps = steps * _position_weights(steps, lists.kept.sum(1, keepdim=True))
-    return steps[:, :k].sum(1) * lists.counted, lists.counted
+        steps = steps * _position_weights(steps, size)
+    counted = lists.top > 0
+    return steps[:, :k].sum(1) * (counted + 0.0 * lists.top), counted  # a NaN of the relevance shows
 
 
-def _position_weights(steps: Float[Tensor, "n m"], size: Int[Tensor, "n 1"]) -> Float[Tensor, "n m"]:
+def _position_weights(steps: Float[Tensor, "n m"], size: int | Int[Tensor, "n 1"]) -> Float[Tensor, "n *m"]:
     """(2^(m - i) - 1) / (2^(m - 1) - 1), from powers that do not overflow; the last choice weighs nothing."""
     behind = torch.arange(steps.shape[1], device=steps.device, dtype=steps.dtype)
-    last = torch.exp2(1 - size.to(steps.dtype))
+    last = torch.exp2(1 - torch.as_tensor(size, dtype=steps.dtype, device=steps.device))
     return (torch.exp2(-behind) - last).clamp_min(0.0) / torch.where(last == 1, 1.0, 1 - last)
 
 
@@ -192,12 +202,11 @@ def xe_ndcg(
     Source:
         Bruch, "An Alternative Cross Entropy Loss for Learning-to-Rank", WWW 2021, arXiv 1911.09798, equations 4 and 5.
     """
-    lists = as_lists(scores, target, mask)
-    noise = lists.scores.new_full((), 0.5) if gamma is None else gamma
-    if lists.scores.shape[1] != scores.shape[1]:
-        noise = lists.scores.new_full((), 0.5)  # a list of nothing
-    top = lists.target.amax(1, keepdim=True)
-    raised = torch.where(lists.kept, torch.exp2(lists.target - top) - noise * torch.exp2(-top), 0.0)
-    total = raised.sum(1, keepdim=True)
-    share = raised / torch.where(total == 0, 1.0, total)
-    return _choice(lists, share) * lists.counted, lists.counted
+    lists = as_choices(scores, target, mask)
+    top, counted = lists.top.clamp_min(0.0).unsqueeze(1), lists.top > 0
+    least = torch.exp2(-top)  # 2^0 in a scale of each list's own, in which the largest 2^t is 1
+    noise = 0.5 if gamma is None or gamma.shape[1] == 0 else gamma
+    raised = torch.exp2(lists.target - top) - noise * least
+    if lists.kept is not None:
+        raised = torch.where(lists.kept, raised, 0.0)
+    return _choice(lists, raised) / _above_zero(raised.sum(1)) * counted, counted

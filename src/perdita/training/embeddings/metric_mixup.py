@@ -9,24 +9,31 @@ A step with inputs or feature maps mixed::
     extra = mixed_pair_loss(P.contrastive, embedding, label, mixed, partners, share)
     loss = P.contrastive(embedding, label) + 0.4 * extra
 
-Embeddings are mixed likewise (a pair loss scales them afterwards); `perdita.functional.mixed_contrastive` does so with
-all pairs of positives and negatives at once.
+With proxies in the anchors' place the extra term is `mixed_proxy_loss`. Embeddings are mixed likewise (a pair loss
+scales them afterwards); `perdita.functional.mixed_contrastive` does so with all pairs of positives and negatives at
+once.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from perdita.core import InputError, component
+from perdita.core.numerics import class_indicator
+from perdita.losses.embedding.angular.margins import class_cosines
 from perdita.losses.embedding.mixed_pairs import PAIRINGS, pair_masks
+from perdita.losses.embedding.rows import log1p_sum_exp
 from perdita.losses.embedding.similarity import resolve_similarity
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
+
+    from perdita.losses.embedding.proxies import ProxyAnchor
 
 
 class Partners(NamedTuple):
@@ -135,6 +142,36 @@ def mixed_pair_loss(
     there = partners.there.to(scores.dtype)
     total, weight = ((there * (share * a + (1 - share) * b)).sum() for a, b in ((near, far), (counts, fewer)))
     return total / torch.where(weight == 0, 1.0, weight)
+
+
+@component("metrix")
+def mixed_proxy_loss(
+    criterion: ProxyAnchor, label: Int[Tensor, "n"], mixed: Float[Tensor, "n d"], partners: Partners, share: float
+) -> Float[Tensor, ""]:
+    r"""Proxy anchor on mixtures: each belongs to the proxy of its first partner by the share, and to no other proxy.
+
+    With c the cosine of a mixture v and the proxy, m and s of the criterion, the mean over the proxies with a mixture:
+
+    .. math:: \ell = \overline{\log \Bigl(1 + \sum_v \lambda e^{-s (c_v - m)}\Bigr)
+        + \log \Bigl(1 + \sum_v (1 - \lambda) e^{s (c_v + m)}\Bigr)}
+
+    Args:
+        criterion: whose class vectors are the proxies; its own value of the batch is to be added.
+        label: (n,) of the batch.
+        mixed: (n, d) embeddings of its mixtures.
+        partners: of `draw_partners`.
+        share: of the first partner.
+
+    Source: Venkataramanan et al., ICLR 2022, arXiv 2106.04990, the unified form with the functions of proxy anchor
+    (written from memory of the paper).
+    """
+    own_label = label.index_select(0, partners.first)
+    cosine = class_cosines(mixed, own_label, criterion.class_vectors)
+    own = (class_indicator(own_label, cosine) & partners.there.unsqueeze(1)).T  # (c, n)
+    least = torch.finfo(cosine.dtype).tiny
+    near = math.log(max(share, least)) - criterion.scale * (cosine.T - criterion.margin)
+    far = math.log(max(1 - share, least)) + criterion.scale * (cosine.T + criterion.margin)
+    return (log1p_sum_exp(near, own) + log1p_sum_exp(far, own)).sum() / own.any(1).sum().clamp(min=1)
 
 
 def _values(

@@ -44,12 +44,15 @@ def frontness(
 def most_frontal(rho: Float[Tensor, "n"], share: float) -> Bool[Tensor, "n"]:
     """The share of faces with the highest frontness (more at ties), as a mask; for a rho of unknown scale.
 
+    Faces of frontness 0, among them those without landmarks, are never taken. The mask goes into ``mask=`` of
+    `perdita.functional.face_symmetry`, instead of a threshold.
+
     Raises:
         InputError: a share outside (0, 1].
     """
     if not 0 < share <= 1:
         raise InputError(f"share must be in (0, 1], not {share!r}")
-    return rho >= torch.quantile(rho, 1 - share, interpolation="lower") if len(rho) else rho >= 0
+    return (rho > 0) & (rho >= torch.quantile(rho, 1 - share, interpolation="lower")) if len(rho) else rho > 0
 
 
 @component("symface")
