@@ -25,10 +25,12 @@ def reliability(probs: Any, target: Any, bins: int = BINS) -> list[list[float]]:
     Returns:
         A row [mean confidence, accuracy, share of predictions] for each bin; [middle, 0, 0] for an empty one.
     """
-    probs, target = np.asarray(probs, dtype=np.float64), np.asarray(target)
+    probs, target = np.asarray(probs), np.asarray(target)
     if probs.ndim == 1:
-        probs = np.stack([1 - probs, probs], axis=1)
-    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == target
+        probs = np.stack([1 - probs.astype(np.float64), probs], axis=1)
+    guess = probs.argmax(axis=1)
+    confidence = np.take_along_axis(probs, guess[:, None], axis=1)[:, 0].astype(np.float64)
+    right = guess == target
     inner = np.arange(1, bins) / bins
     place = np.digitize(confidence, inner, right=True)
     counts = np.bincount(place, minlength=bins)
