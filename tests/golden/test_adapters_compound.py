@@ -131,7 +131,9 @@ def test_every_term_of_distilbert(labels: str, restricted: bool) -> None:
 def test_sigmoid_divergences_saturate_where_the_released_clamp_does(kind: str) -> None:
     s, t = np.array([[0.5, -60.0, 55.0], [-2.0, 1.0, -45.0]]), np.array([[-0.3, 2.0, 1.0], [50.0, -0.1, -44.0]])
     z, y = RANDOM.normal(size=(2, 3)), np.array([2, 0])
-    clamp = lambda p: np.clip(p, 1e-8, 1 - 1e-8)  # noqa: E731
+
+    def clamp(p: np.ndarray) -> np.ndarray:
+        return np.clip(p, 1e-8, 1 - 1e-8)
 
     def taught(s: np.ndarray) -> float:
         if kind == "binarykl":

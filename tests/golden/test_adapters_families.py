@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -130,15 +131,18 @@ def test_factored_steps_are_dense_ones(kind: str, reduction: str, decay: float) 
     inputs = {"weight": weight, "hidden_steps": hidden, "target_steps": targets}
     options = {"reduction": reduction, "weight_decay": decay, "lr": rate, **SPHERICAL[kind][0]}
     got = run("z-loss", inputs, kind="factored_spherical_sgd", loss=kind, **options)
+
+    def dense(h: Array, w: Array, y: Array) -> Any:
+        return reduce(spherical(kind, h @ w.T, y))
+
     for step, (h, y) in enumerate(zip(hidden, targets, strict=True)):
         scores = h @ weight.T
-        close(got["loss_steps"][step], reduce(spherical(kind, scores, y)), 1e-8)
+        close(got["loss_steps"][step], dense(h, weight, y), 1e-8)
         sums = np.stack([scores[np.arange(4), y], (scores**2).sum(1), scores.sum(1)], 1)
         close(got["stats_a_q_s_steps"][step], sums, 1e-8)
-        at = weight
-        expected = slopes(lambda x: reduce(spherical(kind, x @ at.T, y)), h)  # noqa: B023 (called at once)
+        expected = slopes(partial(dense, w=weight, y=y), h)
         close(got["grad_hidden_steps"][step], expected, 1e-5, 1e-8)
-        gradient = slopes(lambda w: reduce(spherical(kind, h @ w.T, y)), weight)  # noqa: B023 (called at once)
+        gradient = slopes(partial(dense, h, y=y), weight)
         weight = (1 - rate * decay) * weight - rate * gradient
     close(got["weight_after"], weight, 1e-8, 1e-9)
 

@@ -40,7 +40,7 @@ def gather_tensors(card: Card, args: tuple[Any, ...], named: dict[str, Any]) -> 
     names = card.signature.names
     if len(args) > len(names):
         raise InputError(f"{card.name} takes {len(names)} tensors by position, but {len(args)} came")
-    tensors: dict[str, Any] = dict(zip(names, args))  # noqa: B905 (a call may leave out the last ones)
+    tensors: dict[str, Any] = dict(zip(names, args, strict=False))
     if named:
         for item in card.signature.fields:
             if item.name in named:
