@@ -61,6 +61,15 @@ def test_nothing_left_is_a_connected_zero(interpreted: dict[str, Any]) -> None:
     assert interpreted["nothing left"] == [0.0, [True] * 3]
 
 
+def test_a_filter_never_hides_a_nan(interpreted: dict[str, Any]) -> None:
+    assert interpreted["NaN stays"] == [True, True]
+
+
+@on_cuda
+def test_a_filter_never_hides_a_nan_on_a_device() -> None:
+    assert tile_cases.nan_stays("cuda") == [True, True]
+
+
 @on_cuda
 @pytest.mark.parametrize("name", CASES)
 def test_equal_to_float64_on_a_device(name: str) -> None:

@@ -181,8 +181,24 @@ def nothing_left(device: str) -> tuple[float, list[bool]]:
     return value.item(), [not slope.any() for slope in torch.autograd.grad(value, leaves)]
 
 
+def nan_stays(device: str) -> list[bool]:
+    """Whether a row of NaN has a gradient of NaN, and tiles without one are left out, under the highest threshold."""
+    from perdita.kernels.tiles.launch import Blocks, Cut, Pair, values_and_lse
+
+    (hidden, weight, bias), _ = draw(torch.float32, device)
+    with torch.no_grad():
+        hidden.nan_to_num_()
+        hidden[2] = torch.nan  # in the first of three tiles of rows
+    target = torch.zeros(len(hidden), dtype=torch.long, device=device)
+    cut = Cut(threshold=1e6, sort=False, blocks=Pair(*[Blocks(16, 16, 16, warps=4, stages=1)] * 2))
+    value = values_and_lse(cut, hidden, weight, bias, target)[0].sum()
+    (found,) = torch.autograd.grad(value, hidden)
+    return [bool(found[2].isnan().all()), bool((found[16:] == 0).all())]
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     results: dict[str, Any] = {name: run() for name, run in cases("cpu").items()}
     results["nothing left"] = nothing_left("cpu")
+    results["NaN stays"] = nan_stays("cpu")
     Path(sys.argv[1]).write_text(json.dumps(results))

@@ -203,7 +203,8 @@ def slopes(
             to_hidden = 1  # whether this tile counts for hidden's gradient, and for the weight's
             to_weight = 1
             if CUT_HIDDEN or CUT_WEIGHT:
-                high = (tl.max(tl.max(tl.abs(slope), 1), 0) >= threshold).to(tl.int32)
+                counts = (tl.abs(slope) >= threshold) | (slope != slope)  # a NaN stays
+                high = tl.max(tl.max(counts.to(tl.int32), 1), 0)
                 to_hidden = high if CUT_HIDDEN else 1
                 to_weight = high if CUT_WEIGHT else 1
             if to_hidden + to_weight > 0:
