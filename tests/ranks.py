@@ -13,7 +13,12 @@ from perdita.compare.execute import PRELOADED
 IMPORTED = [*PRELOADED, "perdita.kernels", "torch.distributed.fsdp", "torch.distributed.tensor"]
 
 
+def import_early() -> None:
+    """What processes are forked from, from now on, has imported what ranks need."""
+    get_context("forkserver").set_forkserver_preload(IMPORTED)
+
+
 def start(work: Callable[..., None], *arguments: Any, world: int = 2) -> None:
     """Run ``work(rank, *arguments)`` in ``world`` processes; an error in one of them is raised here."""
-    get_context("forkserver").set_forkserver_preload(IMPORTED)
+    import_early()
     torch.multiprocessing.start_processes(work, arguments, nprocs=world, start_method="forkserver")
