@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ html_theme = "furo"
 html_title = "perdita"
 html_static_path = ["_static"]
 html_css_files = ["perdita.css"]
+html_js_files = ["catalogue.js"]
+html_favicon = "_static/icon.svg"
 smartquotes_action = "qe"  # no dashes: --help stays --help
 html_show_sphinx = False
 html_show_copyright = False
@@ -40,6 +43,14 @@ def formula(self: Any, node: Any, display: str) -> None:
     raise SkipNode
 
 
+def link_losses(app: Any, name: str, source: list[str]) -> None:
+    """Sphinx's source-read: losses named in the table that chooses lead to their pages."""
+    from tools.reference_pages import code
+
+    if name == "which-loss":
+        source[0] = re.sub(r"`[a-z0-9_]+`", lambda found: code(found[0]), source[0])
+
+
 def setup(app: Any) -> None:
     """Write the pages that are drawn from the cards, the claims and the benchmarks before the others are read, and run
     the tutorials, whose outputs and reports are shown (`-D run_tutorials=0` leaves them out)."""
@@ -53,4 +64,5 @@ def setup(app: Any) -> None:
     )
     app.add_config_value("run_tutorials", True, "env")
     app.connect("source-read", run_tutorial)
+    app.connect("source-read", link_losses)
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "reference"))

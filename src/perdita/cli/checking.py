@@ -113,7 +113,9 @@ def _rows(found: Diagnosis) -> list[dict[str, str]]:
     idle: dict[str, list[str]] = {}
     for one in found.findings:
         if one.verdict not in order:
-            reason = "the card claims no such trait" if one.check.startswith("trait_") else one.message
+            reason = (
+                "the card claims no such trait" if one.message.startswith("the card claims nothing") else one.message
+            )
             idle.setdefault(reason, []).append(one.check)
     for reason, checks in idle.items():
         name, listed = (checks[0], "") if len(checks) == 1 else (f"{len(checks)} checks", f": {', '.join(checks)}")

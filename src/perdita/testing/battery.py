@@ -31,6 +31,7 @@ from perdita.testing.subject import Subject
 
 ACCIDENTS = (AssertionError, AttributeError, IndexError, KeyError, NameError, TypeError, ZeroDivisionError)
 
+REPORT_IT = re.compile(r"\s*We don't support that yet, please file an issue at \S+( \.)?")  # torch's, of its vmap
 UNBATCHED = "There is a performance drop because"  # of torch's own vmap, whose value is right
 
 
@@ -158,7 +159,7 @@ def _smallest(check: Check, subject: Subject, error: Exception) -> Exception:
 def _message(check: Check, error: Exception) -> str:
     if isinstance(error, ConformanceError):
         return str(error).removeprefix(f"{check.name}: ")
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {REPORT_IT.sub('', str(error)).strip()}"
 
 
 def _unclear(check: Check, error: Exception) -> str:
