@@ -35,11 +35,12 @@ copybutton_prompt_is_regexp = True
 
 
 def formula(self: Any, node: Any, display: str) -> None:
-    """A formula as MathML, in place of the node."""
+    """A formula as MathML, in place of the node; a displayed one can be scrolled where the page is narrow."""
     from docutils.nodes import SkipNode
     from latex2mathml.converter import convert
 
-    self.body.append(convert(node.astext(), display=display))
+    drawn = convert(node.astext(), display=display)
+    self.body.append(f'<div class="formula">{drawn}</div>' if display == "block" else drawn)
     raise SkipNode
 
 

@@ -74,6 +74,9 @@ def test_bad_input_is_one_line_and_exit_code_2(run):
         ("check", "focal", "--checks", "gradchek"): "unknown check 'gradchek'; did you mean 'gradcheck'",
         ("check", "torch.nn:Linear"): 'give its arguments: {"in_features": …, "out_features": …}',
         ("check", "--training", "missing.csv"): "no such file: missing.csv",
+        ("check", "--training", "."): ". is a folder; name the CSV file of the log",
+        ("check", "--training", "log.csv", "--junit", "x.xml"): "--junit is of a loss, and not of a log",
+        ("check", "focal", "--step", "epoch"): "--step is of a log: give --training",
     }
     for (command, message), (code, out, err) in zip(bad.items(), run.each(*bad), strict=True):
         assert (code, out) == (2, ""), command
@@ -97,11 +100,13 @@ def _log(path, spoiled):
 def test_the_log_of_a_training(run):
     _log(run.folder / "spiked.csv", spoiled=True)
     _log(run.folder / "calm.csv", spoiled=False)
-    spiked, as_json, calm, none = run.each(
+    (run.folder / "brief.csv").write_text("step,loss\n1,2\n2,1\n")
+    spiked, as_json, calm, none, brief = run.each(
         ["check", "--training", "spiked.csv"],
         ["check", "--training", "spiked.csv", "--json", "--step", "step", "--columns", "train_loss"],
         ["check", "--training", "calm.csv"],
         ["check", "--training", "calm.csv", "--json"],
+        ["check", "--training", "brief.csv"],
     )
     assert spiked[::2] == as_json[::2] == (1, "")
     assert "train_loss jumps from about" in " ".join(spiked[1].split())
@@ -109,3 +114,6 @@ def test_the_log_of_a_training(run):
     assert (finding["kind"], finding["first_step"], finding["last_step"]) == ("spike", 200.0, 200.0)
     assert calm == (0, "nothing found in calm.csv\n", "")
     assert none == (0, "[]\n", "")
+    assert brief == (
+        0, "nothing found in brief.csv\nloss has 2 values; in fewer than 40 only NaN and infinite ones are looked for\n", ""
+    )  # fmt: skip

@@ -47,15 +47,22 @@ def check(
 
     if (name is None) == (training is None):
         raise InputError("give a loss, or --training with the log of a training")
+    of_loss = {"checks": checks, "task": task, "arguments": arguments, "sampler": sampler, "junit": junit}
+    other = {"step": step, "columns": columns} if training is None else of_loss
+    for option, given in other.items():
+        if given is not None:
+            raise InputError(
+                f"--{option} is of a {'log: give --training' if training is None else 'loss, and not of a log'}"
+            )
     if training is not None:
-        raise typer.Exit(_check_log(training, step, columns.split(",") if columns else None, as_json))
+        raise typer.Exit(_check_log(training, step, _names(columns), as_json))
     from perdita.testing.doctor import diagnose, locate, to_junit
 
     loss: Any = locate(str(name)) if ":" in str(name) else perdita.card(str(name))
     with open_console().status(f"examining {name}"):  # some seconds, most of them in torch.compile
         found = diagnose(
             loss,
-            checks.split(",") if checks else None,
+            _names(checks),
             task=task,
             sampler=locate(sampler) if sampler else None,
             arguments=_arguments(arguments),
@@ -67,6 +74,10 @@ def check(
     else:
         _show(found, open_console())
     raise typer.Exit(1 if found.failures else 0)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None
 
 
 def _arguments(text: str | None) -> dict[str, Any] | None:
@@ -135,9 +146,11 @@ def _price(price: Price) -> str:
 
 def _check_log(path: Path, step: str | None, columns: list[str] | None, as_json: bool) -> int:
     """Print what is wrong with a training; gives the exit code."""
-    from perdita.judge.training_log import examine, read_log
+    from perdita.judge.log_file import read_log
+    from perdita.judge.training_log import FEWEST, examine, too_short
 
-    found = examine(read_log(path, step), columns)
+    log = read_log(path, step)
+    found = examine(log, columns)
     if as_json:
         print_json([vars(one) for one in found])
     elif found:
@@ -145,4 +158,7 @@ def _check_log(path: Path, step: str | None, columns: list[str] | None, as_json:
         print_table(open_console(), rows, {"what": "what", "column": "column", "sentence": "where and how much"})
     else:
         open_console().print(f"nothing found in {path}", markup=False, highlight=False)
+    for name, count in () if as_json else too_short({one: log[one] for one in columns or log}).items():
+        note = f"{name} has {count} values; in fewer than {FEWEST} only NaN and infinite ones are looked for"
+        open_console().print(note, markup=False, highlight=False)
     return 1 if found else 0
