@@ -40,6 +40,23 @@ def test_bad_input_is_one_line_and_exit_code_2(run):
     code, out, err = run("choose", "--task", "multclass")
     assert (code, out) == (2, "")
     assert "no loss has the task 'multclass'; did you mean 'multiclass'" in err
+    code, out, err = run("choose")
+    assert (code, out) == (2, "")
+    assert err == (
+        "perdita: no terminal to ask in: give --task, and what matters of --imbalance, --noise, --calibrated, --memory\n"
+    )
+
+
+def test_what_is_said_of_a_number_is_no_word_on_labels(run):
+    code, out, _ = run("choose", "--task", "regression", "--noise", "--json", "--limit", "100")
+    assert code == 0
+    assert "an outlier costs only so much" in out
+    assert "label costs" not in out
+
+
+def test_no_task_no_command(run):
+    _, out, _ = run("choose", "--noise", "--limit", "1")
+    assert "settle it: name the --task" in out or "--task " in out.partition("settle it:")[2]
 
 
 def test_the_command_can_be_run(run):
@@ -48,6 +65,19 @@ def test_the_command_can_be_run(run):
     words = shlex.split(json.loads(out)["compare"].replace("DATA", "diabetes"))[1:]
     code, _, err = run(*words, "--seeds", "2", "--epochs", "1", "--workers", "1", "--json", "--out", "found")
     assert (code, err) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
+def test_a_task_that_there_is_not_is_asked_again():
+    done = subprocess.run(
+        ["script", "-qec", f"{sys.executable} -m perdita choose --noise", "/dev/null"],
+        input=b"multclass\nmulticlass\n\n\n\n", capture_output=True, timeout=120,
+    )  # fmt: skip
+    said = done.stdout.decode()
+    assert done.returncode == 0
+    assert "no task is called 'multclass'; did you mean 'multiclass'" in said
+    assert said.count("Are some classes") == 1
+    assert "--task multiclass --losses cross_entropy," in said.replace("\r\n", "\n")
 
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")

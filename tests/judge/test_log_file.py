@@ -15,7 +15,9 @@ def read(folder, content, **given):
 
 
 WRITTEN = {
-    "TensorBoard": ("Wall time,Step,Value\n1.5,10,2\n2.5,20,1\n", {"Wall time": ([10, 20], [1.5, 2.5]), "Value": ([10, 20], [2, 1])}),
+    "TensorBoard": (
+        "Wall time,Step,Value\n1.5,10,2\n2.5,20,1\n", {"Wall time": ([10, 20], [1.5, 2.5]), "Value": ([10, 20], [2, 1])}
+    ),
     "spreadsheet": ("\ufeffstep;loss\r\n1;0,5\r\n2;0,25\r\n", {"loss": ([1, 2], [0.5, 0.25])}),
     "tabs": ("loss\tepoch\n3\t1\n2\t2\n", {"loss": ([1, 2], [3, 2])}),
     "text between": ("step,note,loss\n1,start,3\n2,,\n3,,nan\n", {"loss": ([1, 3], [3, float("nan")])}),

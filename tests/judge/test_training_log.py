@@ -148,7 +148,7 @@ def test_what_is_not_there_is_refused(tmp_path):
     (tmp_path / "log.csv").write_text("step,acc\n1,2\n")
     with pytest.raises(InputError, match="no column 'steps'; did you mean 'step'"):
         read_log(tmp_path / "log.csv", step="steps")
-    with pytest.raises(InputError, match="no column has 'loss' in its name; name it .--columns.: there are acc"):
+    with pytest.raises(InputError, match=r"no column has 'loss' in its name; name it \(--columns\): there are acc"):
         examine(read_log(tmp_path / "log.csv"))
     with pytest.raises(InputError, match="no column 'bcc'; did you mean 'acc'"):
         examine(read_log(tmp_path / "log.csv"), ["bcc"])

@@ -49,16 +49,15 @@ def check(
         raise InputError("give a loss, or --training with the log of a training")
     of_loss = {"checks": checks, "task": task, "arguments": arguments, "sampler": sampler, "junit": junit}
     other = {"step": step, "columns": columns} if training is None else of_loss
+    what = "log: give --training" if training is None else "loss, and not of a log"
     for option, given in other.items():
         if given is not None:
-            raise InputError(
-                f"--{option} is of a {'log: give --training' if training is None else 'loss, and not of a log'}"
-            )
+            raise InputError(f"--{option} is of a {what}")
     if training is not None:
         raise typer.Exit(_check_log(training, step, _names(columns), as_json))
     from perdita.testing.doctor import diagnose, locate, to_junit
 
-    loss: Any = locate(str(name)) if ":" in str(name) else perdita.card(str(name))
+    loss: Any = locate(str(name)) if ":" in str(name) else _own(str(name))
     with open_console().status(f"examining {name}"):  # some seconds, most of them in torch.compile
         found = diagnose(
             loss,
@@ -74,6 +73,16 @@ def check(
     else:
         _show(found, open_console())
     raise typer.Exit(1 if found.failures else 0)
+
+
+def _own(name: str) -> Any:
+    """The card of a loss of perdita."""
+    from perdita.core.errors import InputError
+
+    if "." in name:
+        hint = "one of a module of yours, or of another library, is module:name, as torch.nn:MSELoss"
+        raise InputError(f"no loss of perdita is called {name!r}; {hint}")
+    return perdita.card(name)
 
 
 def _names(text: str | None) -> list[str] | None:

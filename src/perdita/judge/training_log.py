@@ -57,7 +57,9 @@ def examine(log: Mapping[str, Series], columns: Sequence[str] | None = None) -> 
     if columns is None:
         columns = [name for name in log if "loss" in name.lower() and not name.endswith(RANGES)]
         if not columns:
-            raise InputError(f"no column has 'loss' in its name; name the loss: there are {', '.join(log) or 'none'}")
+            raise InputError(
+                f"no column has 'loss' in its name; name it (--columns): there are {', '.join(log) or 'none'}"
+            )
     for name in columns:
         if name not in log:
             raise InputError(f"the log has no column {name!r}{nearest(name, log)}")

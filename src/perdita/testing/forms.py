@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from perdita.core.errors import InputError
 from perdita.core.signature import Field, parse_shapes
 from perdita.testing.sample import SIZED, Sample, Sampler
 
@@ -91,8 +92,12 @@ def sampled_fields(sampler: Sampler) -> tuple[Field, ...]:
     """The arguments as a sampler draws them: a dimension that grows with the items is n, any other has its size."""
     drawn = []
     for n in (4, 5):
-        found = sampler(torch.Generator().manual_seed(0), n=n, dtype=torch.float64)
-        drawn.append(dict(found.tensors if isinstance(found, Sample) else found))
+        try:
+            found = sampler(torch.Generator().manual_seed(0), n=n, dtype=torch.float64)
+            drawn.append(dict(found.tensors if isinstance(found, Sample) else found))
+        except Exception as error:
+            form = "a function of (generator, n, dtype) that gives tensors by name"
+            raise InputError(f"sampler must be {form}; it raises {reason(error)}") from error
     fewer, more = drawn
     fields = []
     for name, tensor in more.items():
