@@ -42,9 +42,7 @@ def test_bad_input_is_one_line_and_exit_code_2(run):
     assert "no loss has the task 'multclass'; did you mean 'multiclass'" in err
     code, out, err = run("choose")
     assert (code, out) == (2, "")
-    assert err == (
-        "perdita: no terminal to ask in: give --task, and what matters of --imbalance, --noise, --calibrated, --memory\n"
-    )
+    assert "no terminal to ask in: give --task, and what matters of --imbalance, --noise, --calibrated, --memory" in err
 
 
 def test_what_is_said_of_a_number_is_no_word_on_labels(run):
@@ -55,8 +53,8 @@ def test_what_is_said_of_a_number_is_no_word_on_labels(run):
 
 
 def test_no_task_no_command(run):
-    _, out, _ = run("choose", "--noise", "--limit", "1")
-    assert "settle it: name the --task" in out or "--task " in out.partition("settle it:")[2]
+    _, out, _ = run("choose", "--no-noise", "--limit", "1")
+    assert "settle it: name the --task" in out
 
 
 def test_the_command_can_be_run(run):
