@@ -53,12 +53,12 @@ def test_find(run):
     assert no_rows == (0, "[]\n", "")
 
 
-def test_show(run):
-    code, out, err = run("show", "squentropy")
+def test_show(call):
+    code, out, err = call("show", "squentropy")
     assert (code, err) == (0, "")
     for part in ("squentropy (Squentropy)", "Definition", "square_weight", "Cost", "Source", "2302.03952", "⠙"):
         assert part in out
-    code, out, err = run("show", "Squentropy", "--json")
+    code, out, err = call("show", "Squentropy", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["name"] == "squentropy"
 
@@ -71,8 +71,8 @@ def test_a_terminal_without_unicode_gets_ascii(run, arguments):
     assert "***" in out or arguments[0] != "show"
 
 
-def test_list(run):
-    code, out, err = run("list", "--task", "multiclass", "--json")
+def test_list(call):
+    code, out, err = call("list", "--task", "multiclass", "--json")
     assert (code, err) == (0, "")
     assert [row["name"] for row in json.loads(out)] == [card.name for card in perdita.cards("multiclass")]
 

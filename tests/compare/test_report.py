@@ -257,6 +257,9 @@ def test_curves_are_medians_and_bins_are_pooled_by_share():
     figure = learning_curves(comparison, "clean", {"a": {"color": "var(--ink)", "dash": "solid"}})
     expected = np.median([run.curve for run in comparison.runs if run.loss == "a"], axis=0)
     np.testing.assert_allclose(figure["data"][1]["y"], expected)
+    band, (low, high) = figure["data"][0]["y"], figure["layout"]["yaxis"]["range"]
+    late = len(band) // 4  # the upper edge from left to right, then the lower one from right to left
+    assert all(low <= edge <= high for edge in [*band[late : 3 * late]])
     first = replace(comparison.runs[0], reliability=[[0.25, 0.0, 0.5], [0.75, 1.0, 0.5]])
     second = replace(first, reliability=[[math.nan, math.nan, 0.0], [0.95, 0.5, 1.0]])
     (low, high) = pooled_bins([first, second])

@@ -28,7 +28,7 @@ def check(
         str | None,
         typer.Argument(help="A loss of perdita, or module:name of any function, module or class, as torch.nn:MSELoss."),
     ] = None,
-    checks: Annotated[str | None, typer.Option(help="Only these, with commas.")] = None,
+    checks: Annotated[str | None, typer.Option(help="Only these, with commas, as gradcheck,compile.")] = None,
     task: Annotated[str | None, typer.Option(help=f"What a loss that is not perdita's takes: {FORMS}.")] = None,
     arguments: Annotated[
         str | None, typer.Option(help="Of a class's constructor, as JSON: '{\"classes\": 4}'.")
