@@ -115,6 +115,20 @@ def test_reproduce(run):
 
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
+def test_a_narrow_terminal_gets_fewer_columns_and_no_word_in_pieces():
+    command = f"stty cols 80; {sys.executable} -m perdita papers"
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"], capture_output=True, stdin=subprocess.DEVNULL, timeout=120
+    )
+    said = done.stdout.decode()
+    assert done.returncode == 0
+    assert "from 120 columns on" in said
+    row = next(line for line in said.splitlines() if line.strip().startswith("squentropy"))
+    assert "holds" in row
+    assert "components" not in said.splitlines()[1]
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
 def test_a_terminal_gets_the_same_words():
     command = f"{sys.executable} -m perdita list --task multiclass"
     done = subprocess.run(
