@@ -181,7 +181,7 @@ def corn(
     """
     passed = passed_share(target, logits)
     if not target.is_floating_point():
-        asked, count = above(target, logits, 1), (target + 1).clamp_max(logits.shape[1]).to(logits.dtype)
+        asked, count = above(target, logits, 1), target.to(logits.dtype).clamp_max(logits.shape[1] - 1) + 1
         return (asked * F.softplus((1 - 2 * passed) * logits)).sum(1), count
     asked = torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], 1)
     share = passed / asked.where(asked > 0, 1.0)  # P(y > j given y > j - 1)
