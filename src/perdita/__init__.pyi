@@ -3041,6 +3041,20 @@ class MeanBiasError(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class MedianAlignedDepth(Criterion):
+    """Half the mean absolute error of depths that are shifted by their median and scaled by their mean distance to it."""
+    def __init__(self, *, kept: float = 0.8, reduction: str = "mean", ignore_index: int | None = None) -> None: ...
+    def forward(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class MinimumPhotometric(Criterion):
     """The photometric error of every pixel in the view that shows it best."""
     def __init__(

@@ -2027,6 +2027,19 @@ def mean_bias_error(
 ) -> Tensor:
     """Signed error, whose mean tells how far forecasts lie too low."""
 
+def median_aligned_depth(
+    prediction: Tensor,
+    target: Tensor,
+    *,
+    kept: float = 0.8,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Half the mean absolute error of depths that are shifted by their median and scaled by their mean distance to it."""
+
 def minimum_photometric(
     views: Tensor,
     target: Tensor,

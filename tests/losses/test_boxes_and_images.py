@@ -103,9 +103,34 @@ def test_depth_losses_forget_what_they_say() -> None:
     assert abs(loss(5 * depth, target) - loss(depth, target)) > 0.1
     shifted = P.scale_shift_invariant_depth(3 * depth - 7, target)
     torch.testing.assert_close(shifted, P.scale_shift_invariant_depth(depth, target))
+    moved = P.median_aligned_depth(3 * depth - 7, 0.1 * target + 5)
+    torch.testing.assert_close(moved, P.median_aligned_depth(depth, target))
+    assert P.scale_shift_invariant_depth(-target, target) < 1e-9  # least squares forgives the sign
+    assert P.median_aligned_depth(-target, target) > 0.2
 
 
-@pytest.mark.parametrize("loss", [P.scale_invariant_depth, P.scale_shift_invariant_depth, P.berhu])
+@pytest.mark.parametrize("count", [50, 51])
+def test_one_wild_pixel_rules_least_squares_and_not_the_median(count: int) -> None:
+    target = torch.arange(1.0, count + 1).unsqueeze(0)
+    wild = target.clone()
+    wild[0, 0] = 1e4
+    assert P.scale_shift_invariant_depth(wild, target) > 0.9 * target.var(correction=0) / 2  # as bad as a constant
+    assert P.median_aligned_depth(wild, target, kept=0.8) < 0.4
+    assert P.median_aligned_depth(target, target) == 0
+
+
+def test_the_largest_errors_do_not_count() -> None:
+    depth, target = draw(2, 10), draw(2, 10, seed=1)
+    values = [P.median_aligned_depth(depth, target, kept=kept) for kept in (0.5, 0.8, 1.0)]
+    assert values[0] < values[1] < values[2]
+    constant = torch.ones(1, 4)
+    assert P.median_aligned_depth(constant, target[:1, :4], kept=1.0).item() == pytest.approx(0.5)
+    assert P.median_aligned_depth(torch.zeros(2, 0), torch.zeros(2, 0)) == 0
+
+
+@pytest.mark.parametrize(
+    "loss", [P.scale_invariant_depth, P.scale_shift_invariant_depth, P.median_aligned_depth, P.berhu]
+)
 def test_pixels_without_a_depth_are_masked(loss) -> None:
     depth, target = draw(3, 20).exp(), draw(3, 20, seed=1).exp()
     mask = torch.ones(3, 20, dtype=torch.bool)

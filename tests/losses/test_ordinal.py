@@ -7,6 +7,7 @@ import torch
 
 import perdita
 import perdita.functional as P
+from perdita.losses.classification.log_odds import split_top
 from perdita.losses.ordinal.cumulative import conditional_survival, ordinal_softmax, predicted_rank
 
 LABELS = torch.arange(5)
@@ -98,3 +99,29 @@ def test_a_single_peak_at_the_label_is_free_of_penalty():
 def test_binomial_probabilities_sum_to_one():
     values = P.binomial_cross_entropy(torch.full((5,), 0.7).double(), LABELS, classes=5, reduction="none")
     assert math.fsum(torch.exp(-values).tolist()) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_the_most_probable_class_and_the_others_keep_their_digits():
+    logits = torch.tensor([[0.0, 90.0, -30.0], [5.0, 5.0, 5.0], [1e4, -1e4, 0.0], [3.0, 2.0, 1.0]])
+    split = split_top(logits)
+    exact = logits.double()
+    log_p = exact.log_softmax(1)
+    top = exact.argmax(1, keepdim=True)
+    others = exact.scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
+    assert torch.equal(split.index, top)
+    torch.testing.assert_close(split.top.double(), exact.gather(1, top) - others, rtol=1e-6, atol=1e-6)
+    found = (split.odds * split.unit).double()
+    torch.testing.assert_close(found, log_p.exp().scatter(1, top, 0.0), rtol=1e-5, atol=1e-38)
+    apart = torch.ones_like(log_p, dtype=torch.bool).scatter(1, top, False)
+    torch.testing.assert_close(split.log_p.double()[apart], log_p[apart], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [torch.int64, torch.int32, torch.uint8])
+def test_labels_of_any_integer_dtype_pass_the_same_thresholds(labels):
+    logits, target = torch.linspace(-2, 2, 12).view(3, 4), torch.tensor([0, 2, 4])
+    for loss in (P.corn, P.ordinal_cross_entropy, P.ordinal_log_loss, P.one_versus_rest_dice):
+        wanted = target.clamp_max(3)
+        torch.testing.assert_close(loss(logits, wanted.to(labels)), loss(logits, wanted))
+    torch.testing.assert_close(P.corn(logits, target.to(labels)), P.corn(logits, target))
+    many, last = torch.zeros(1, 255), torch.tensor([255], dtype=labels if labels is torch.uint8 else torch.int64)
+    torch.testing.assert_close(P.corn(many, last), torch.tensor(math.log(2)))

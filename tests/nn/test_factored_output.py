@@ -9,6 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import perdita.functional as P
+from perdita.compare.train.memory import peak_bytes
 from perdita.core import InputError
 from perdita.nn.factored_output import SPHERICAL, FactoredSphericalLinear
 
@@ -25,7 +26,7 @@ def dense_step(weight, hidden, target, loss, options, rate):
     return values.detach(), hidden.grad, weight.detach() - rate * weight.grad
 
 
-@pytest.mark.parametrize(
+each_loss = pytest.mark.parametrize(
     ("loss", "options", "rate"),
     [
         ("z_loss", {"sharpness": 0.5, "threshold": 3.0}, 0.1),
@@ -34,6 +35,9 @@ def dense_step(weight, hidden, target, loss, options, rate):
         ("one_hot_square", {}, 0.002),
     ],
 )
+
+
+@each_loss
 def test_it_is_the_dense_layer(loss, options, rate):
     weight = normal(50, 8)
     layer = FactoredSphericalLinear(8, 50, loss=loss, options=options, weight=weight)
@@ -48,6 +52,63 @@ def test_it_is_the_dense_layer(loss, options, rate):
         torch.testing.assert_close(layer.dense_weight(), weight, rtol=0, atol=1e-10)
         torch.testing.assert_close(layer.gram, weight.T @ weight, rtol=1e-9, atol=1e-9)
         torch.testing.assert_close(layer.row_sum, weight.sum(0), rtol=1e-9, atol=1e-9)
+
+
+SEVERAL = torch.tensor([[3, 7, 9], [3, 3, 12], [7, 3, 0], [1, 2, 49]])  # within a row and in several rows twice
+
+
+def soft_target(target, share, classes):
+    return torch.zeros(len(target), classes, dtype=torch.float64).scatter_add(1, target, share)
+
+
+@each_loss
+def test_several_targets_are_the_soft_target_of_the_dense_layer(loss, options, rate):
+    weight = normal(50, 8)
+    layer = FactoredSphericalLinear(8, 50, loss=loss, options=options, weight=weight)
+    for step in range(20):
+        hidden = normal(4, 8, seed=step + 1).requires_grad_()
+        share = normal(4, 3, seed=step + 100).softmax(1)
+        if step % 3 == 0:  # one that is left out
+            share = torch.cat([share[:, :2] / share[:, :2].sum(1, keepdim=True), torch.zeros(4, 1)], 1).double()
+        target = SEVERAL.roll(step, 0)
+        dense = soft_target(target, share, 50)
+        expected, gradient, weight = dense_step(weight, hidden.detach(), dense, loss, options, rate)
+        found = layer(hidden, target, share)
+        found.sum().backward()
+        layer.step(rate)
+        torch.testing.assert_close(found.detach(), expected, rtol=1e-9, atol=1e-10)
+        torch.testing.assert_close(hidden.grad, gradient, rtol=1e-9, atol=1e-10)
+        torch.testing.assert_close(layer.dense_weight(), weight, rtol=0, atol=1e-10)
+        torch.testing.assert_close(layer.gram, weight.T @ weight, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(layer.row_sum, weight.sum(0), rtol=1e-9, atol=1e-9)
+
+
+def test_shares_of_one_are_the_sum_over_the_targets_and_none_are_their_mean():
+    weight, hidden = normal(50, 8), normal(4, 8, seed=1)
+    each = torch.stack([P.z_loss(hidden @ weight.T, SEVERAL[:, j], reduction="none") for j in range(3)], 1)
+    layer = FactoredSphericalLinear(8, 50, weight=weight)
+    torch.testing.assert_close(layer(hidden, SEVERAL, torch.ones(4, 3)), each.sum(1))
+    torch.testing.assert_close(layer(hidden, SEVERAL), each.mean(1), rtol=1e-6, atol=1e-6)
+
+
+def test_marks_of_several_classes_are_squared_as_they_are():
+    weight, hidden, marks = normal(50, 8), normal(4, 8, seed=1), torch.ones(4, 3, dtype=torch.float64)
+    layer = FactoredSphericalLinear(8, 50, loss="one_hot_square", weight=weight)
+    wanted = (hidden @ weight.T - soft_target(SEVERAL, marks, 50)).square().sum(1)
+    torch.testing.assert_close(layer(hidden, SEVERAL, marks), wanted)
+
+
+def test_in_float32_several_targets_miss_the_dense_parameters_by_no_more_than_1e_5():
+    weight, rate = normal(200, 16).float() / 4, 0.05
+    layer = FactoredSphericalLinear(16, 200, weight=weight, dtype=torch.float32)
+    dense, share = weight.double(), torch.full((8, 5), 0.2, dtype=torch.float64)
+    for step in range(10):
+        target = torch.randint(200, (8, 5), generator=torch.Generator().manual_seed(step))
+        hidden = normal(8, 16, seed=step)
+        _, _, dense = dense_step(dense, hidden, soft_target(target, share, 200), "z_loss", {}, rate)
+        layer(hidden.float().requires_grad_(), target, share.float()).sum().backward()
+        layer.step(rate)
+    torch.testing.assert_close(layer.dense_weight().double(), dense, rtol=0, atol=1e-5)
 
 
 def test_a_weighted_mean_and_a_narrow_hidden_are_followed():
@@ -102,17 +163,25 @@ def test_scores_that_are_all_alike_give_no_gradient():
     assert not hidden.grad.any()
 
 
-def flops(classes):
+def work(classes, target):
+    """Operations of the products, and the most bytes that a step's tensors hold at once."""
     layer = FactoredSphericalLinear(16, classes)
     hidden = normal(8, 16).requires_grad_()
-    with FlopCounterMode(display=False) as counter:
-        layer(hidden, torch.arange(8)).sum().backward()
+
+    def step():
+        layer(hidden, target).sum().backward()
         layer.step(0.1)
-    return counter.get_total_flops()
+
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops(), peak_bytes(step)
 
 
-def test_the_work_of_a_step_does_not_depend_on_the_classes():
-    assert flops(20) == flops(2000) > 0
+@pytest.mark.parametrize("target", [torch.arange(8), torch.arange(16).view(8, 2)], ids=["one", "several"])
+def test_the_work_of_a_step_does_not_depend_on_the_classes(target):
+    few, many = work(20, target), work(2000, target)
+    assert few == many
+    assert min(many) > 0
 
 
 @pytest.mark.parametrize("loss", SPHERICAL)
@@ -123,6 +192,10 @@ def test_state_round_trip(loss):
     one.step(0.01)
     other.load_state_dict(one.state_dict())
     torch.testing.assert_close(other(hidden, torch.arange(3)), one(hidden, torch.arange(3)))
+
+
+def shared(share):
+    return FactoredSphericalLinear(4, 9)(torch.zeros(1, 4), torch.tensor([[0, 1]]), share)
 
 
 def stepped(weight_decay):
@@ -140,6 +213,11 @@ def stepped(weight_decay):
         (lambda: FactoredSphericalLinear(4, 9)(torch.zeros(2, 3), torch.zeros(2, dtype=torch.long)), "hidden"),
         (lambda: FactoredSphericalLinear(4, 9)(torch.zeros(2, 4), torch.tensor([0, 9])), "target"),
         (lambda: FactoredSphericalLinear(4, 9)(torch.zeros(2, 4), torch.tensor([-1, 0])), "target"),
+        (lambda: FactoredSphericalLinear(4, 9)(torch.zeros(2, 4), torch.zeros(2, 1, 1, dtype=torch.long)), "target"),
+        (lambda: FactoredSphericalLinear(4, 9)(torch.zeros(2, 4), torch.tensor([[0, 1], [9, 1]])), "target"),
+        (lambda: shared(torch.tensor([[0.5, -0.5]])), "share"),
+        (lambda: shared(torch.tensor([[0.5, math.inf]])), "share"),
+        (lambda: shared(torch.tensor([1.0])), "share"),
         (lambda: stepped(weight_decay=-0.1), "weight_decay"),
         (lambda: stepped(weight_decay=10.0), "weight_decay"),
     ],

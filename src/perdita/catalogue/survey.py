@@ -113,7 +113,7 @@ SURVEY: tuple[Item, ...] = (
         ("SSIM", "structural_similarity"), ("photometric", "photometric"), ("smoothness", "depth_smoothness"),
         ("appearance matching", "photometric"), ("left-right consistency", "left_right_consistency"),
         ("BerHu", "berhu"), ("edge", "gradient_matching"), ("minimum reprojection", "minimum_photometric"),
-        ("scale and shift invariant", "scale_shift_invariant_depth gradient_matching"),
+        ("scale and shift invariant", "scale_shift_invariant_depth median_aligned_depth gradient_matching"),
     ),
     *_items(
         "depth", "metric",

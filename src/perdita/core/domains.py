@@ -33,14 +33,14 @@ DOMAINS: dict[str, Domain] = {
     "real": Domain("real numbers"),
     "labels": Domain("class indices from 0 to c - 1"),
     "indices": Domain("integers"),
-    "lengths": Domain("integers >= 0", lambda x: x < 0, inside=lambda x: x.min() >= 0),
+    "lengths": Domain("integers >= 0", lambda x: x < 0, inside=lambda x: x.amin() >= 0),
     "binary": Domain("0 or 1", lambda x: (x != 0) & (x != 1) & (x == x), inside=lambda x: torch.equal(x * x, x)),
-    "sign": Domain("-1 or 1", lambda x: (x.abs() != 1) & (x == x), 1.0, lambda x: (x.abs() == 1).all()),
-    "unit": Domain("numbers in [0, 1]", lambda x: (x < 0) | (x > 1), 0.5, lambda x: x.min() >= 0 and x.max() <= 1),
+    "sign": Domain("-1 or 1", lambda x: (abs(x) != 1) & (x == x), 1.0, lambda x: all(y == 1 for y in abs(x).aminmax())),
+    "unit": Domain("numbers in [0, 1]", lambda x: (x < 0) | (x > 1), 0.5, lambda x: x.amin() >= 0 and x.amax() <= 1),
     "simplex": Domain("probabilities over dimension 1 that sum to one", _off_simplex, fill=1.0),
-    "log_probs": Domain("log-probabilities (<= 0)", lambda x: x > 1e-2, inside=lambda x: x.max() <= 1e-2),
-    "nonnegative": Domain("numbers >= 0", lambda x: x < 0, 1.0, lambda x: x.min() >= 0),
-    "positive": Domain("numbers > 0", lambda x: x <= 0, 1.0, lambda x: x.min() > 0),
+    "log_probs": Domain("log-probabilities (<= 0)", lambda x: x > 1e-2, inside=lambda x: x.amax() <= 1e-2),
+    "nonnegative": Domain("numbers >= 0", lambda x: x < 0, 1.0, lambda x: x.amin() >= 0),
+    "positive": Domain("numbers > 0", lambda x: x <= 0, 1.0, lambda x: x.amin() > 0),
 }
 
 

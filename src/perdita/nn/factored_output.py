@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,13 +34,18 @@ class FactoredSphericalLinear(nn.Module):
     r"""A linear layer z = W h under a spherical loss, trained by its own exact gradient descent.
 
     W (c, d) is held as V U + 1 omega^T, with V (c, d), U (d, d) and omega (d). A step changes U, omega and only those
-    rows of V that are targets: O(m d^2) work for m examples, without any pass over the c classes. Q = W^T W and the sum
-    of the rows of W are kept beside it, so that a spherical loss needs no score but the target's.
+    rows of V that are targets: O(m d^2 + m k d) work for m examples with k targets each, without any pass over the c
+    classes. Q = W^T W and the sum of the rows of W are kept beside it, so that a spherical loss needs no score but the
+    targets'.
 
         layer = FactoredSphericalLinear(in_features=64, classes=1_000_000)
         loss = layer(hidden, target)       # one value for each example, differentiable in hidden
         loss.mean().backward()             # the hidden layers' gradient, as of the dense layer
         layer.step(learning_rate=0.1)      # W <- W - 0.1 dL/dW, exactly
+
+    An example may have several targets, (m, k) classes, with a share for each: the loss is Σ_j share_j ℓ(class_j), that
+    of a soft target where the shares sum to one, and for one_hot_square Σ_c (z_c - t_c)^2 with t the shares at their
+    classes. A class that stands twice in a row has the sum of its shares.
 
     Only plain gradient descent is exact: no momentum, no clipping of W's gradient. For a bias append a constant feature
     to h. U drifts: call `refactor` every few thousand steps (one pass over V).
@@ -54,7 +59,8 @@ class FactoredSphericalLinear(nn.Module):
         dtype: float64 keeps long runs exact.
 
     Raises:
-        InputError: an unknown loss, a weight of another shape, a step without a backward pass.
+        InputError: an unknown loss, a weight of another shape, classes outside 0..c-1, shares that are negative or
+            infinite, a step without a backward pass.
 
     Source: Vincent, de Brébisson, Bouthillier, "Efficient Exact Gradient Update for training Deep Networks with Very
     Large Sparse Targets", NIPS 2015, arXiv 1412.7091, algorithm 1; de Brébisson, Vincent, 2016, arXiv 1604.08859.
@@ -91,31 +97,61 @@ class FactoredSphericalLinear(nn.Module):
         self.register_buffer("offset", torch.zeros(in_features, dtype=dtype))  # omega
         self.register_buffer("gram", self.factor.T @ self.factor)  # Q
         self.register_buffer("row_sum", self.factor.sum(0))  # W^T 1
-        self._pending: tuple[Tensor, ...] | None = None
+        self._pending: Pending | None = None
 
-    def forward(self, hidden: Float[Tensor, "m d"], target: Int[Tensor, "m"]) -> Float[Tensor, "m"]:
-        """The loss of each example; its backward pass keeps what `step` needs."""
-        if hidden.ndim != 2 or hidden.shape[1] != len(self.offset) or target.shape != hidden.shape[:1]:
-            raise InputError(
-                f"hidden must have shape (m, {len(self.offset)}) and target (m,), not {tuple(hidden.shape)} and "
-                f"{tuple(target.shape)}"
-            )
+    def forward(
+        self,
+        hidden: Float[Tensor, "m d"],
+        target: Int[Tensor, "m"] | Int[Tensor, "m k"],
+        share: Float[Tensor, "m k"] | None = None,
+    ) -> Float[Tensor, "m"]:
+        """The loss of each example; its backward pass keeps what `step` needs. Without shares each of k has 1 / k."""
+        self._check(hidden, target, share)
+        several = target.reshape(len(target), -1)
+        if share is None:
+            share = torch.full(several.shape, 1 / max(several.shape[1], 1), device=hidden.device)
+        share = share.to(self.factor.dtype)
+        score, total, square = _Sums.apply(hidden.to(self.factor.dtype), several, self)
+        if self.loss == "one_hot_square":
+            alike = share.unsqueeze(2) * share.unsqueeze(1) * (several.unsqueeze(2) == several.unsqueeze(1))
+            return (square - 2 * (share * score).sum(1) + alike.sum((1, 2))).to(hidden.dtype)
+        sums = score, total.unsqueeze(1), square.unsqueeze(1)
+        return (share * SPHERICAL[self.loss](*sums, classes=self.classes, **self.options)).sum(1).to(hidden.dtype)
+
+    def _check(self, hidden: Tensor, target: Tensor, share: Tensor | None) -> None:
+        m = hidden.shape[:1]
         if (
-            may_look({"target": target})
-            and len(target)
-            and not 0 <= int(target.min()) <= int(target.max()) < self.classes
+            hidden.ndim != 2
+            or hidden.shape[1] != len(self.offset)
+            or target.ndim not in (1, 2)
+            or target.shape[:1] != m
         ):
+            raise InputError(
+                f"hidden must have shape (m, {len(self.offset)}) and target (m,) or (m, k), not {tuple(hidden.shape)} "
+                f"and {tuple(target.shape)}"
+            )
+        if share is not None and (target.ndim != 2 or share.shape != target.shape):
+            raise InputError(f"share must have the shape (m, k) of target, not {tuple(share.shape)}")
+        if not target.numel() or not may_look({"target": target}):
+            return
+        if not 0 <= int(target.min()) <= int(target.max()) < self.classes:
             raise InputError(f"target must hold class indices from 0 to {self.classes - 1}")
-        score, total, square = _Sums.apply(hidden.to(self.factor.dtype), target, self)
-        values = SPHERICAL[self.loss](score, total, square, classes=self.classes, **self.options)
-        return values.to(hidden.dtype)
+        if share is not None and not bool(((share >= 0) & share.isfinite()).all()):
+            raise InputError("share must hold finite numbers >= 0")
 
     def sums(
-        self, hidden: Float[Tensor, "m d"], target: Int[Tensor, "m"]
-    ) -> tuple[Float[Tensor, "m"], Float[Tensor, "m"], Float[Tensor, "m"]]:
-        """The target's score, the sum and the sum of squares of all scores, for each example."""
-        score = ((hidden @ self.mixing.T) * self.factor[target]).sum(1) + hidden @ self.offset
-        return score, hidden @ self.row_sum, ((hidden @ self.gram) * hidden).sum(1)
+        self, hidden: Float[Tensor, "m d"], target: Int[Tensor, "m"] | Int[Tensor, "m k"]
+    ) -> tuple[Float[Tensor, "m"] | Float[Tensor, "m k"], Float[Tensor, "m"], Float[Tensor, "m"]]:
+        """The targets' scores, the sum and the sum of squares of all scores, for each example."""
+        score, total, square, _ = self._sums(hidden, target.reshape(len(target), -1))
+        return score.view(target.shape), total, square
+
+    def _sums(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+        """The sums, and H Q."""
+        projected = hidden @ self.gram
+        score = ((hidden @ self.mixing.T).unsqueeze(1) * self.factor[target]).sum(2)
+        score = score + (hidden @ self.offset).unsqueeze(1)
+        return score, hidden @ self.row_sum, (projected * hidden).sum(1), projected
 
     @torch.no_grad()
     def step(self, learning_rate: float, *, weight_decay: float = 0.0) -> None:
@@ -129,33 +165,39 @@ class FactoredSphericalLinear(nn.Module):
         kept = 1 - learning_rate * weight_decay
         if not 0 < kept <= 1:
             raise InputError(f"weight_decay must be at least 0 and below 1 / learning_rate, not {weight_decay}")
-        hidden, target, own, total, square = self._pending
-        self._pending = None
-        rate, turned = learning_rate / kept, hidden @ self.mixing.T  # (m, d); what is kept scales the whole step below
-        rows = self.factor[target] @ self.mixing + self.offset  # (m, d): the targets' rows of W
-        projected = hidden @ self.gram
-        pulled = own.unsqueeze(1) * rows + total.unsqueeze(1) * self.row_sum
-        radial = 2 * square.unsqueeze(1) * hidden  # (m, d)
-        gradient = 2 * square.unsqueeze(1) * projected + pulled  # of hidden
-        same = torch.outer(own, own) * (target.unsqueeze(1) == target)
-        cross = torch.outer(total, own) + radial @ pulled.T
-        # G^T G of the scores' gradient G (m, c), without forming it
-        inner = radial @ self.gram @ radial.T + self.classes * torch.outer(total, total) + same + cross + cross.T
-        move = gradient.T @ hidden
-        self.gram += rate**2 * hidden.T @ inner @ hidden - rate * (move + move.T)
-        self.row_sum -= rate * hidden.T @ (radial @ self.row_sum + self.classes * total + own)
-        self.offset -= rate * hidden.T @ (radial @ self.offset + total)
-        # U <- U (I - rate H^T X), and its inverse by the Woodbury identity
-        small = torch.eye(len(hidden), dtype=hidden.dtype, device=hidden.device) - rate * radial @ hidden.T
-        correction = hidden.T @ torch.linalg.solve(small, radial)  # (d, d)
-        self.mixing -= rate * turned.T @ radial
-        self.mixing_inverse += rate * correction @ self.mixing_inverse
-        self.factor.index_add_(0, target, -rate * own.unsqueeze(1) * (hidden @ self.mixing_inverse))
+        last, self._pending = self._pending, None
+        rate = learning_rate / kept  # what is kept scales the whole step below
+        self._step_statistics(last, rate)
+        self._step_factors(last, rate)
         if kept != 1:
             for scaled in (self.mixing, self.offset, self.row_sum):
                 scaled *= kept
             self.mixing_inverse /= kept
             self.gram *= kept**2
+
+    def _step_statistics(self, last: Pending, rate: float) -> None:
+        """Q and the sum of the rows of W after the step, from those before it."""
+        hidden, total, own = last.hidden, last.total, last.own.sum(1)
+        radial = 2 * last.square.unsqueeze(1) * hidden
+        cross = torch.outer(total, own) + radial @ last.pulled.T
+        # G^T G of the scores' gradient G (m, c), without forming it
+        inner = (2 * last.square.unsqueeze(1) * last.projected) @ radial.T + self.classes * torch.outer(total, total)
+        inner += cross + cross.T + shared_targets(last.own, last.target)
+        move = (last.gradient - rate / 2 * inner @ hidden).T @ hidden
+        self.gram -= rate * (move + move.T)
+        self.row_sum -= rate * hidden.T @ (radial @ self.row_sum + self.classes * total + own)
+
+    def _step_factors(self, last: Pending, rate: float) -> None:
+        """V, U and omega. U <- U (I - rate H^T X), and its inverse by the Woodbury identity."""
+        hidden, radius = last.hidden, 2 * last.square.unsqueeze(1)  # X = radius * hidden
+        turned, near, undone = hidden @ self.mixing.T, hidden @ hidden.T, hidden @ self.mixing_inverse  # (m, d), (m, m)
+        small = torch.eye(len(hidden), dtype=hidden.dtype, device=hidden.device) - rate * radius * near
+        solved = rate * torch.linalg.solve(small, radius * undone)
+        self.mixing -= rate * turned.T @ (radius * hidden)
+        self.mixing_inverse += hidden.T @ solved
+        self.offset -= rate * hidden.T @ (radius.squeeze(1) * (hidden @ self.offset) + last.total)
+        moved = -rate * last.own.unsqueeze(2) * (undone + near @ solved).unsqueeze(1)  # (m, k, d)
+        self.factor.index_add_(0, last.target.flatten(), moved.flatten(0, 1))
 
     def dense_weight(self) -> Float[Tensor, "c d"]:
         """W itself, (c, d)."""
@@ -175,20 +217,42 @@ class FactoredSphericalLinear(nn.Module):
         return f"in_features={len(self.offset)}, classes={self.classes}, loss={self.loss!r}"
 
 
+class Pending(NamedTuple):
+    """What a step needs of the backward pass before it."""
+
+    hidden: Float[Tensor, "m d"]
+    target: Int[Tensor, "m k"]
+    own: Float[Tensor, "m k"]  # the loss's derivatives by the targets' scores, by their sum, by the sum of squares
+    total: Float[Tensor, "m"]
+    square: Float[Tensor, "m"]
+    projected: Float[Tensor, "m d"]  # H Q
+    pulled: Float[Tensor, "m d"]  # what the targets' rows and the sum of the rows add to the gradient
+    gradient: Float[Tensor, "m d"]  # of hidden
+
+
+def shared_targets(own: Float[Tensor, "m k"], target: Int[Tensor, "m k"]) -> Float[Tensor, "m m"]:
+    """O O^T of the sparse (m, c) matrix O that holds ``own`` at the targets."""
+    place = torch.unique(target, return_inverse=True)[1]  # the classes that occur, m k at most, numbered anew
+    held = own.new_zeros(len(own), own.numel()).scatter_add(1, place, own)
+    return held @ held.T
+
+
 class _Sums(torch.autograd.Function):
     """(hidden, target) → the three sums; the backward pass leaves their gradients with the layer."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, target: Tensor, layer: FactoredSphericalLinear) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(hidden, target)
+        *sums, projected = layer._sums(hidden, target)
+        ctx.save_for_backward(hidden, target, projected)
         ctx.layer = layer
-        return layer.sums(hidden, target)
+        return tuple(sums)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        hidden, target = ctx.saved_tensors
+        hidden, target, projected = ctx.saved_tensors
         layer, (own, total, square) = ctx.layer, gradients
-        layer._pending = (hidden, target, own, total, square)
-        rows = layer.factor[target] @ layer.mixing + layer.offset
-        pulled = own.unsqueeze(1) * rows + total.unsqueeze(1) * layer.row_sum
-        return 2 * square.unsqueeze(1) * (hidden @ layer.gram) + pulled, None, None
+        rows = (own.unsqueeze(2) * layer.factor[target]).sum(1)  # (m, d): the targets', each with its derivative
+        pulled = rows @ layer.mixing + torch.outer(own.sum(1), layer.offset) + torch.outer(total, layer.row_sum)
+        gradient = 2 * square.unsqueeze(1) * projected + pulled
+        layer._pending = Pending(hidden, target, own, total, square, projected, pulled, gradient)
+        return gradient, None, None

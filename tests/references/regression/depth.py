@@ -38,6 +38,17 @@ def scale_shift_invariant_depth(x, t):
     return 0.5 * float(np.mean((design @ found - t) ** 2))
 
 
+@each_image
+def median_aligned_depth(x, t, kept=0.8):
+    def standard(field):
+        distances = [float(value) - float(np.median(field)) for value in field]
+        size = math.fsum(map(abs, distances)) / len(distances)
+        return [distance / size if size else 0.0 for distance in distances]
+
+    errors = sorted(abs(a - b) for a, b in zip(standard(x), standard(t), strict=True))
+    return math.fsum(errors[: math.floor(kept * len(errors) + 1e-6)]) / (2 * len(errors))
+
+
 def berhu(prediction, target, share=0.2, threshold=None, mask=None):
     counted = seen(mask, prediction.shape)
     sizes = np.abs(prediction - target)
@@ -53,5 +64,6 @@ def berhu(prediction, target, share=0.2, threshold=None, mask=None):
 REFERENCES = {
     "scale_invariant_depth": scale_invariant_depth,
     "scale_shift_invariant_depth": scale_shift_invariant_depth,
+    "median_aligned_depth": median_aligned_depth,
     "berhu": berhu,
 }

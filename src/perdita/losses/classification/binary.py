@@ -113,7 +113,10 @@ def binary_cross_entropy_from_probs(
     cost=Cost(time="n", memory="n"),
 )  # fmt: skip
 def soft_margin(
-    logits: Float[Tensor, "n *d"], target: Float[Tensor, "n *d"] | Int[Tensor, "n *d"]
+    logits: Float[Tensor, "n *d"],
+    target: Float[Tensor, "n *d"] | Int[Tensor, "n *d"],
+    *,
+    reduction: str = "none",
 ) -> Float[Tensor, "n *d"]:
     r"""Logistic loss of the margin, for targets -1 and 1.
 
@@ -136,7 +139,10 @@ def soft_margin(
     Source:
         Equal to torch.nn.functional.soft_margin_loss.
     """
-    return -F.logsigmoid(target * logits)
+    values = F.logsigmoid(target * logits)
+    if reduction == "none":
+        return -values
+    return -(values.sum() if reduction == "sum" else values.mean())  # the sign is turned once
 
 
 @loss(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,10 +37,7 @@ class ActNorm(nn.Module):
     def __init__(self, features: int, *, learn_bias: bool = True) -> None:
         super().__init__()
         bias = torch.zeros(features)
-        if learn_bias:
-            self.bias = nn.Parameter(bias)
-        else:
-            self.register_buffer("bias", bias)
+        self.bias = nn.Parameter(bias) if learn_bias else nn.Buffer(bias)
         self.log_gain = nn.Parameter(torch.zeros(features))
 
     @property
@@ -85,38 +85,49 @@ class InputConvexNet(nn.Module):
 
     def forward(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
         """The value f(z)."""
-        return self._climb(z)[0]
+        return self._climb(z @ self.into().T)[0]
 
     def gradient(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
         """∇f(z)."""
-        _, entered, inner = self._climb(z)
-        down = self.norms[-1].gain.expand(z.shape[0], 1)  # of the last sum
-        found = down @ self.direct[-1].weight
+        return self.slopes(z @ self.into().T) @ self.into()
+
+    def into(self) -> Float[Tensor, "w k"]:
+        """The weights of all layers of free sign as one matrix, so that z is read once: those of A_0, A, then B."""
+        return torch.cat([layer.weight for layer in (self.enter, *self.direct, *self.augment)])
+
+    def slopes(self, read: Float[Tensor, "n w"]) -> Float[Tensor, "n w"]:
+        """The derivative of f by each number that `into` makes of z, from these numbers."""
+        _, entered, inner = self._climb(read)
+        down = self.norms[-1].gain.expand(len(read), 1)  # of the last sum
         above = self.keep[-1].back(down)  # of h_L
-        for j in reversed(range(len(inner))):
-            normed, augmented = inner[j]
+        direct, augment = [down], []
+        for j, (normed, augmented) in reversed(list(enumerate(inner))):
             left, right = above.chunk(2, 1)
             down = left * torch.sigmoid(normed) * self.norms[j].gain
-            found = found + down @ self.direct[j].weight + (right * torch.sigmoid(augmented)) @ self.augment[j].weight
+            direct.insert(0, down)
+            augment.insert(0, right * torch.sigmoid(augmented))
             above = self.keep[j].back(down)
-        return found + (above * torch.sigmoid(entered)) @ self.enter.weight
+        return torch.cat([above * torch.sigmoid(entered), *direct, *augment], 1)
 
     def fit(self, z: Float[Tensor, "n k"]) -> None:
         """Set each ActNorm so that its output is standardised on z, layer after layer."""
-        self._climb(z, fit=True)
+        self._climb(z @ self.into().T, fit=True)
 
-    def _climb(self, z: Tensor, fit: bool = False) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
+    def _climb(self, read: Tensor, fit: bool = False) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
         """The value, and what goes into each softplus on the way."""
-        entered = self.enter(z)
+        layers = [self.enter, *self.direct, *self.augment]
+        parts = read.split([layer.out_features for layer in layers], 1)
+        biases = (0.0 if layer.bias is None else layer.bias for layer in layers)
+        entered, *made = (part + bias for part, bias in zip(parts, biases, strict=True))
         state, inner = F.softplus(entered), []
-        for j, (keep, direct, norm) in enumerate(zip(self.keep, self.direct, self.norms, strict=True)):
-            mixed = keep(state) + direct(z)
+        for j, (keep, norm) in enumerate(zip(self.keep, self.norms, strict=True)):
+            mixed = keep(state) + made[j]
             if fit:
                 norm.fit(mixed)
             normed = norm(mixed)
             if j == len(self.augment):
                 return normed.squeeze(1), entered, inner
-            augmented = self.augment[j](z)
+            augmented = made[len(self.direct) + j]
             inner.append((normed, augmented))
             state = torch.cat([F.softplus(normed), F.softplus(augmented)], 1)
         raise AssertionError("the last layer returns")
@@ -141,7 +152,24 @@ class ConvexGradient(nn.Module):
         return F.softplus(self.net_weight) * self.net(z) + square
 
     def forward(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-        return F.softplus(self.net_weight) * self.net.gradient(z) + F.softplus(self.square_weight) * z
+        return chained([self], z)
+
+
+def chained(blocks: Iterable[ConvexGradient], z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+    """Gradient blocks one after the other: one product reads z and one writes, however many blocks there are.
+
+    Before each block stands z times the squares' weights so far, plus a few numbers of the item times rows of `into`.
+    """
+    rows = [block.net.into() for block in blocks]
+    squares = [F.softplus(block.square_weight) for block in blocks]
+    kept = list(itertools.accumulate(squares, operator.mul, initial=z.new_ones(1)))
+    readers = torch.cat([into * before for into, before in zip(rows, kept[:-1], strict=True)])
+    reads = (z @ readers.T).split([len(into) for into in rows], 1)
+    numbers, spread = z.new_zeros(len(z), 0), z.new_zeros(0, z.shape[1])
+    for block, read, into, square in zip(blocks, reads, rows, squares, strict=True):
+        slopes = F.softplus(block.net_weight) * block.net.slopes(read + numbers @ (spread @ into.T))
+        numbers, spread = torch.cat([numbers, slopes], 1), torch.cat([spread * square, into])
+    return z * kept[-1] + numbers @ spread
 
 
 @component("legendretron")
@@ -168,12 +196,11 @@ class LegendreLink(nn.Module):
 
     def transform(self, scores: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
         """The scores after the blocks, before the softmax."""
-        for block in self.blocks:
-            scores = block(scores)
-        return scores
+        return chained(self.blocks, scores)
 
     def forward(self, scores: Float[Tensor, "n k"]) -> Float[Tensor, "n c"]:
-        return F.pad(self.transform(scores), (0, 1)).log_softmax(1)
+        zero = scores.new_zeros(len(scores), 1)  # joined, not padded, as a padding's backward pass copies
+        return torch.cat([self.transform(scores), zero], 1).log_softmax(1)
 
     @torch.no_grad()
     def fit(self, scores: Float[Tensor, "n k"]) -> None:
@@ -250,15 +277,13 @@ class LegendreLoss(Criterion):
     ) -> None:
         super().__init__(reduction=reduction, ignore_index=ignore_index)
         self.classes = classes
-        sizes = {"blocks": blocks, "hidden": hidden, "depth": depth}
-        self.link = LegendreLink(classes, per_coordinate=per_coordinate, **sizes)
+        self.link = LegendreLink(classes, blocks=blocks, hidden=hidden, depth=depth, per_coordinate=per_coordinate)
 
     def per_example(
         self, logits: Float[Tensor, "n c"], target: Int[Tensor, "n"] | Float[Tensor, "n c"]
     ) -> Float[Tensor, "n"]:
         """Minus the log-probability of the target."""
-        values: Tensor = expected(-self.log_prob(logits), target)  # type: ignore[assignment]
-        return values
+        return -expected(self.log_prob(logits), target)  # type: ignore[operator]
 
     def log_prob(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """The log-probability of every class."""
@@ -269,9 +294,7 @@ class LegendreLoss(Criterion):
         self.link.fit(self._differences(logits))
 
     def _differences(self, logits: Float[Tensor, "n c"]) -> Float[Tensor, "n k"]:
-        if logits.shape[1] != self.classes:
-            raise InputError(
-                f"logits must have {self.classes} classes, as the loss was made for, not {logits.shape[1]}"
-            )
-        parameters = self.link.blocks[0].net_weight
-        return (logits[:, :-1] - logits[:, -1:]).to(parameters.dtype)
+        if (got := logits.shape[1]) != self.classes:
+            raise InputError(f"logits must have {self.classes} classes, as the loss was made for, not {got}")
+        scores, last = logits.split([self.classes - 1, 1], 1)  # whose backward pass is one copy, two slices make five
+        return (scores + -last).to(self.link.blocks[0].net_weight.dtype)

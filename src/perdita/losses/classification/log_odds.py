@@ -6,7 +6,7 @@ infinite or NaN at p = 0 or p = 1, where powers of an explicit 1 - p would make 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -23,15 +23,25 @@ def target_log_odds(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]
     return pick(logits, target) - others.logsumexp(1)
 
 
-def class_logarithms(logits: Float[Tensor, "n c *d"]) -> tuple[Float[Tensor, "n c *d"], Float[Tensor, "n c *d"]]:
-    """log p and log(1 - p) of every class, for losses that want both and not their difference."""
-    index = logits.argmax(1, keepdim=True)
-    top = class_indicator(index.squeeze(1), logits)
-    others = logits.masked_fill(top, most_negative(logits.dtype)).logsumexp(1, keepdim=True)  # (n, 1, *d)
-    whole = torch.logaddexp(others, logits.gather(1, index))
-    log_p = logits - whole
-    rest = torch.log1p(-log_p.masked_fill(top, -1.0).exp())
-    return log_p, torch.where(top, others - whole, rest)
+class Split(NamedTuple):
+    """The softmax of an item in two: its most probable class, and all others, whose p is at most 1/2."""
+
+    index: Int[Tensor, "n 1 *d"]  # the most probable class
+    top: Float[Tensor, "n 1 *d"]  # its m
+    log_p: Float[Tensor, "n c *d"]  # of the others; a huge negative number in its place
+    odds: Float[Tensor, "n c *d"]  # of the others; 0 in its place
+    unit: Float[Tensor, "n 1 *d"]  # what the odds are multiplied by to be p
+
+
+def split_top(logits: Float[Tensor, "n c *d"]) -> Split:
+    """The most probable class and the others: one exp for each class, no comparison, 1 - p without cancellation."""
+    best, index = logits.max(1, keepdim=True)
+    others = logits.scatter(1, index, most_negative(logits.dtype))
+    second = others.amax(1, keepdim=True).detach()
+    odds = torch.exp(others - second)
+    rest = second + odds.sum(1, keepdim=True).log()  # the log-sum-exp of the others
+    whole = torch.logaddexp(rest, best)
+    return Split(index, best - rest, others - whole, odds, torch.exp(second - whole))
 
 
 def class_log_odds(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:

@@ -59,7 +59,8 @@ def poisson_nll(
     Source:
         Equal to torch.nn.functional.poisson_nll_loss.
     """
-    values = prediction.exp() - target * prediction if log_input else prediction - target * (prediction + eps).log()
+    raised, logarithm = (prediction.exp(), prediction) if log_input else (prediction, (prediction + eps).log())
+    values = torch.addcmul(raised, target, logarithm, value=-1)  # a pass less than a product and a difference
     if not full:
         return values
     large = torch.where(target > 1, target, 2.0)  # a number above 1 where Stirling's formula is not used

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from perdita.core import Choice, Cost, Range, Traits, loss
-from perdita.core.numerics import as_distribution
-from perdita.losses.classification.log_odds import class_logarithms
-from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, of_log_odds
+from perdita.core.numerics import as_distribution, most_negative
+from perdita.losses.classification.log_odds import split_top
+from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, is_spread, of_log_odds
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -254,6 +255,13 @@ def one_versus_rest_dice(
         The released code of Li et al., ACL 2020, arXiv 1911.02855, for several classes and squared denominators, which
         are what its scripts use; without squares it divides an item's overlap by sums over the batch.
     """
-    truth = as_distribution(target, logits, label_smoothing)
-    log_p, log_rest = class_logarithms(logits)
-    return dice_of(torch.exp(alpha * log_rest + log_p), truth, smooth, True).sum(1)
+    index, top, log_p, odds, unit = split_top(logits)
+    log_share = torch.add(log_p, torch.log1p(odds * -unit), alpha=alpha)
+    log_share = log_share.scatter(1, index, alpha * F.logsigmoid(-top) + F.logsigmoid(top))
+    if is_spread(target, label_smoothing) or smooth <= NO_LESS:
+        return dice_of(log_share.exp(), as_distribution(target, logits, label_smoothing), smooth, True).sum(1)
+    place = target.long().unsqueeze(1)
+    own = log_share.gather(1, place).squeeze(1).exp()
+    wrong = log_share.scatter(1, place, most_negative(logits.dtype))
+    # w^2 / (w^2 + smooth), by the logarithm of w: one pass forward and one backward
+    return torch.sigmoid(2 * wrong - math.log(smooth)).sum(1) + dice_of(own, torch.ones_like(own), smooth, True)

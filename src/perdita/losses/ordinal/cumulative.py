@@ -11,7 +11,7 @@ from perdita.core import InputError, Traits, component, loss
 from perdita.core.apply import may_look
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 
@@ -21,10 +21,11 @@ def check_levels(target: Int[Tensor, "n *d"], classes: int) -> None:
         raise InputError(f"target must hold class indices from 0 to {classes - 1}, but holds {top}")
 
 
-def above(target: Int[Tensor, "n *d"], like: Float[Tensor, "n k *d"], offset: int = 0) -> Bool[Tensor, "n k *d"]:
-    """Whether the label is above threshold k - offset, for every threshold k."""
-    thresholds = torch.arange(like.shape[1], device=like.device).view(1, -1, *[1] * (like.ndim - 2))
-    return target.unsqueeze(1) > thresholds - offset
+def above(target: Int[Tensor, "n *d"], like: Float[Tensor, "n k *d"], offset: int = 0) -> Float[Tensor, "n k *d"]:
+    """1 where the label is above threshold k - offset, else 0, for every threshold k."""
+    thresholds = torch.arange(like.shape[1], device=like.device, dtype=like.dtype) - offset
+    # clamped differences of whole numbers: a comparison and its conversion take several times as long
+    return (target.to(like.dtype).unsqueeze(1) - thresholds.view(1, -1, *[1] * (like.ndim - 2))).clamp(0, 1)
 
 
 def passed_share(
@@ -39,7 +40,7 @@ def passed_share(
             )
         return target.flip(1).cumsum(1).flip(1).narrow(1, 1, like.shape[1]).to(like.dtype)
     check_levels(target, like.shape[1] + 1)
-    return above(target, like).to(like.dtype)
+    return above(target, like)
 
 
 @component("ordinal-rasch")
@@ -179,10 +180,10 @@ def corn(
         Probabilities", Pattern Analysis and Applications 2023, arXiv 2111.08851, equation 9.
     """
     passed = passed_share(target, logits)
-    asked = torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], 1)
     if not target.is_floating_point():
-        terms = F.softplus(torch.where(passed > 0, -logits, logits))
-        return torch.where(asked > 0, terms, 0.0).sum(1), asked.sum(1)
+        asked, count = above(target, logits, 1), target.to(logits.dtype).clamp_max(logits.shape[1] - 1) + 1
+        return (asked * F.softplus((1 - 2 * passed) * logits)).sum(1), count
+    asked = torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], 1)
     share = passed / asked.where(asked > 0, 1.0)  # P(y > j given y > j - 1)
     terms = F.binary_cross_entropy_with_logits(logits, share, weight=asked, reduction="none")
     return terms.sum(1), asked.sum(1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution
-from perdita.losses.classification.log_odds import class_logarithms
+from perdita.losses.classification.log_odds import split_top
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -68,14 +69,17 @@ def ordinal_log_loss(
         Castagnos, Mihelich, Dognin, "A Simple Log-based Loss Function for Ordinal Text Classification", COLING 2022,
         equation 4.
     """
-    classes = torch.arange(logits.shape[1], device=logits.device)
+    classes = torch.arange(logits.shape[1], device=logits.device, dtype=logits.dtype)
     if target.is_floating_point():
-        table = (classes - classes.unsqueeze(1)).abs().to(logits.dtype) ** alpha
+        table = (classes - classes.unsqueeze(1)).abs() ** alpha
         distance = torch.einsum("ky,ny...->nk...", table, target.to(logits.dtype))
     else:
         each = classes.view(1, -1, *[1] * (logits.ndim - 2))
-        distance = (each - target.unsqueeze(1)).abs().to(logits.dtype) ** alpha
-    return -(distance * class_logarithms(logits)[1]).sum(1)
+        distance = (target.to(logits.dtype).unsqueeze(1) - each).abs()
+        distance = distance if alpha == 1 else distance**alpha
+    split = split_top(logits)
+    of_top = distance.gather(1, split.index) * F.softplus(split.top)
+    return of_top.squeeze(1) - (distance * torch.log1p(split.odds * -split.unit)).sum(1)
 
 
 @loss(

@@ -73,7 +73,7 @@ def unimodal_cross_entropy(
     if target.is_floating_point():
         wrong_way = passed * F.relu(margin - rise) + (1 - passed) * F.relu(margin + rise)
     else:
-        wrong_way = F.relu(margin + torch.where(passed > 0, -rise, rise))
+        wrong_way = F.relu(margin + (1 - 2 * passed) * rise)
     return cross_entropy.per_example(logits, target) + penalty * wrong_way.sum(1)
 
 

@@ -124,6 +124,86 @@ def scale_shift_invariant_depth(
     return values if mask is None else (values, counted.any(1))
 
 
+def median_of(values: Float[Tensor, "n p"], counted: Bool[Tensor, "n p"]) -> Float[Tensor, "n 1"]:
+    """Median of the pixels that count, the mean of the middle two where their number is even; 0 where none does."""
+    if not values.shape[1]:
+        return values.sum(1, keepdim=True)
+    order = torch.where(counted, values.detach(), torch.inf).argsort(dim=1, stable=True)
+    number = counted.sum(1, keepdim=True)
+    middle = torch.cat([(number - 1).clamp_min(0) // 2, (number // 2).clamp_max(values.shape[1] - 1)], 1)
+    pair = torch.where(counted, values, 0.0).gather(1, order.gather(1, middle))
+    return pair.mean(1, keepdim=True)
+
+
+def standardized(values: Float[Tensor, "n p"], counted: Bool[Tensor, "n p"]) -> Float[Tensor, "n p"]:
+    """Distance from the median in mean absolute distances from it; 0 where all are alike, and where nothing counts."""
+    centred = torch.where(counted, values - median_of(values, counted), 0.0)
+    size = pixel_mean(centred.abs(), counted)
+    flat = size == 0
+    return torch.where(flat, 0.0, centred / torch.where(flat, 1.0, size))
+
+
+@loss(
+    task="depth",
+    aliases=("ssi_trim", "ssi_mae", "robust_scale_shift_depth"),
+    traits=Traits(bounded=True, nonnegative=True, scale_invariant=True),
+    ranges={"kept": Range(0, 1, open="low", search=(0.6, 1.0))},
+    cost=Cost(time="n log n", memory="n", passes=8),
+)
+def median_aligned_depth(
+    prediction: Float[Tensor, "n *d"],
+    target: Float[Tensor, "n *d"],
+    *,
+    kept: float = 0.8,
+    mask: Bool[Tensor, "n *d"] | None = None,
+) -> Float[Tensor, "n"]:
+    r"""Half the mean absolute error of depths that are shifted by their median and scaled by their mean distance to it.
+
+    With m pixels in an image, and r the sorted errors, of which the first kept m are summed:
+
+    .. math:: \ell = \frac{1}{2 m} \sum_{j \le \text{kept}\, m} r_{(j)}, \qquad
+        r = \left| \frac{x - \mathrm{median}(x)}{\overline{|x - \mathrm{median}(x)|}}
+        - \frac{t - \mathrm{median}(t)}{\overline{|t - \mathrm{median}(t)|}} \right|
+
+    The robust relative of `scale_shift_invariant_depth`, whose squares a few wild pixels rule: they do not move the
+    median, move the scale by their size alone, and where they are the largest errors they do not count at all. With
+    kept = 1 all count. Prediction and target are scaled each by itself, so a prediction with the opposite order of
+    depths costs much, where least squares forgives it. A constant map becomes 0 everywhere. The gradient passes through
+    medians and scales.
+
+    Args:
+        prediction: (n, *d) depths or disparities x, in any unit.
+        target: (n, *d) depths or disparities t, in any unit.
+        kept: share of the pixels that count, those of the smallest errors, rounded down; in (0, 1].
+        mask: (n,) or (n, *d); pixels where it is False leave every mean, an image without pixels leaves the batch's.
+
+    Returns:
+        (n,) values in [0, 1].
+
+    Raises:
+        InputError: shapes that differ, a kept outside (0, 1].
+
+    Example:
+        >>> prediction, target = torch.tensor([[0.0, 1.0, 2.0, 9.0]]), torch.tensor([[1.0, 3.0, 5.0, 7.0]])
+        >>> perdita.functional.median_aligned_depth(prediction, target, kept=0.75).item()
+        0.1875
+
+    Source:
+        Ranftl et al., "Towards Robust Monocular Depth Estimation" (MiDaS), TPAMI 2020, arXiv 1907.01341, section 5: the
+        robust alignment and the trimmed absolute error, in which a fifth of the pixels is left out.
+    """
+    counted = pixels(inside(mask, prediction), 1)
+    error = (standardized(pixels(prediction, 1), counted) - standardized(pixels(target, 1), counted)).abs()
+    number = counted.sum(1, keepdim=True)
+    if kept < 1:
+        order = torch.where(counted, error.detach(), torch.inf).argsort(dim=1, stable=True)
+        error = error.gather(1, order)
+        place = torch.arange(error.shape[1], device=error.device)
+        counted = place < torch.floor(kept * number.to(torch.float64) + 1e-6)  # 0.29 * 100 is below 29
+    values = 0.5 * torch.where(counted, error, 0.0).sum(1) / number.clamp_min(1).squeeze(1)
+    return values if mask is None else (values, number.squeeze(1) > 0)
+
+
 @loss(
     task="depth",
     paper="loss-metric-survey",
