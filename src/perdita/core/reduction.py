@@ -56,7 +56,7 @@ def reduce(
         return total
     if normalizer is not None:
         return total / normalizer
-    denominator = torch.ones_like(values) if count is None else count.to(values.dtype).expand_as(values)
+    denominator = torch.ones_like(values) if count is None else _alike(count, values)
     if weight is not None:
         denominator = denominator * weight
     if mask is not None:
@@ -67,13 +67,21 @@ def reduce(
     return total / torch.where(items == 0, 1.0, items)
 
 
+def _alike(count: Tensor, values: Tensor) -> Tensor:
+    if count.dtype is values.dtype and count.shape == values.shape:
+        return count
+    return count.to(values.dtype).expand_as(values)
+
+
 def align(tensor: Tensor, extents: Sequence[int], name: str) -> Tensor:
     """Give a per-item tensor trailing dimensions of size one: (n,) speaks for whole items of (n, *d)."""
     if not isinstance(tensor, Tensor):
         raise InputError(f"{name} must be a tensor, not {type(tensor).__name__}")
     if name == "mask" and tensor.dtype is not torch.bool:
         raise InputError(f"mask must be a boolean tensor (True = counts), not {tensor.dtype}")
-    shape = tuple(tensor.shape)
+    shape = tensor.shape
+    if shape == extents:
+        return tensor
     if len(shape) > len(extents) or any(a not in (1, b) for a, b in zip(shape, extents, strict=False)):
-        raise InputError(f"{name} must have shape {tuple(extents)} or a beginning of it, not {shape}")
+        raise InputError(f"{name} must have shape {tuple(extents)} or a beginning of it, not {tuple(shape)}")
     return tensor.reshape(shape + (1,) * (len(extents) - len(shape)))

@@ -36,13 +36,20 @@ def suffix_logsumexp(
         there: (n, c, *d), False for places at the end that do not count; their values mean nothing, and theirs of the
             scores are to be 0.
     """
-    if scores.shape[1] > 1 and may_look({"scores": scores}) and scores.numel():
-        low, high = torch.aminmax(scores.detach())
-        if (high - low).item() < -0.7 * math.log(torch.finfo(scores.dtype).tiny):
-            return _suffix_in_one_scale(scores, there)
+    if in_one_scale(scores):
+        return _suffix_in_one_scale(scores, there)
     if there is not None:
         scores = torch.where(there, scores, most_negative(scores.dtype))
     return _suffix_by_doubling(scores)
+
+
+def in_one_scale(scores: Float[Tensor, "n c *d"]) -> bool:
+    """Whether a host may look and sees that all scores lie so near each other that sums of exponentials need one scale
+    alone; a NaN lies near nothing."""
+    if not (scores.shape[1] > 1 and may_look({"scores": scores}) and scores.numel()):
+        return False
+    low, high = torch.aminmax(scores.detach())
+    return (high - low).item() < -0.7 * math.log(torch.finfo(scores.dtype).tiny)
 
 
 def _suffix_in_one_scale(

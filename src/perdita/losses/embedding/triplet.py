@@ -12,6 +12,7 @@ from perdita.core.apply import may_look
 from perdita.core.numerics import most_negative
 from perdita.losses.embedding.pairs import pair_loss
 from perdita.losses.embedding.rows import excluded, highest, lowest, masked_sum
+from perdita.losses.ranking.lists import in_integers
 from perdita.losses.ranking.pair_sums import LOGISTIC, Pairs, pair_sums
 
 if TYPE_CHECKING:
@@ -138,14 +139,8 @@ def _partners_by_sorting(
 
 
 def _falling(values: Float[Tensor, "b m"], first: Bool[Tensor, "b m"]) -> Int[Tensor, "b m"]:
-    """Each row's places in falling order, by integers of the same order: they sort in half the time of floats.
-
-    Of equal ones those of ``first`` come first: they count as the next larger number.
-    """
-    dtype = torch.int32 if values.dtype is torch.float32 else torch.int64
-    bits = values.view(dtype)
-    turned = bits ^ ((bits >> (torch.iinfo(dtype).bits - 1)) & torch.iinfo(dtype).max)  # negative floats rise downwards
-    return (turned + first).argsort(dim=1, descending=True)
+    """Each row's places in falling order; of equal ones those of ``first`` come first, as if they were larger."""
+    return (in_integers(values) + first).argsort(dim=1, descending=True)
 
 
 def _semihard_rival(
