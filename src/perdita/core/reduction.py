@@ -52,11 +52,9 @@ def reduce(
     if reduction == "none":
         return values
     total = values.sum()
-    if reduction == "sum":
-        return total
-    if normalizer is not None:
-        return total / normalizer
-    denominator = torch.ones_like(values) if count is None else _alike(count, values)
+    if reduction == "sum" or normalizer is not None:
+        return total if normalizer is None else total / normalizer
+    denominator = torch.ones_like(values) if count is None else count.to(values.dtype).expand_as(values)
     if weight is not None:
         denominator = denominator * weight
     if mask is not None:
@@ -65,12 +63,6 @@ def reduce(
     if reduction == "batchmean" and values.ndim:
         items = items / max(values.shape[1:].numel(), 1)
     return total / torch.where(items == 0, 1.0, items)
-
-
-def _alike(count: Tensor, values: Tensor) -> Tensor:
-    if count.dtype is values.dtype and count.shape == values.shape:
-        return count
-    return count.to(values.dtype).expand_as(values)
 
 
 def align(tensor: Tensor, extents: Sequence[int], name: str) -> Tensor:
