@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,12 +16,13 @@ from torch import Tensor
 from perdita.core.card import Card
 from perdita.core.domains import DOMAINS, check_finite, check_values
 from perdita.core.errors import InputError
-from perdita.core.numerics import widen
+from perdita.core.numerics import HALF, widen
 from perdita.core.reduction import align, check_reduction, reduce
-from perdita.core.signature import Signature, Sizes
+from perdita.core.signature import Field, Signature, Sizes
 
 _DEBUG: ContextVar[bool] = ContextVar("perdita_debug", default=False)
 _LOOKED: set[str] = set()  # losses whose first logits were looked at
+_peek = torch._C._functorch.peek_interpreter_stack  # the function transform within which we are, or None
 
 
 @contextmanager
@@ -40,14 +41,17 @@ def gather_tensors(card: Card, args: tuple[Any, ...], named: dict[str, Any]) -> 
     names = card.signature.names
     if len(args) > len(names):
         raise InputError(f"{card.name} takes {len(names)} tensors by position, but {len(args)} came")
-    tensors: dict[str, Any] = dict(zip(names, args, strict=False))
+    tensors: dict[str, Any] = dict(zip(names, args))  # noqa: B905 (the argument costs as much as the dictionary)
     if named:
         for item in card.signature.fields:
             if item.name in named:
                 if item.name in tensors:
                     raise InputError(f"{card.name} got {item.name} twice")
                 tensors[item.name] = named.pop(item.name)
-    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    for tensor in tensors.values():
+        if tensor is None:
+            return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    return tensors
 
 
 def apply(
@@ -64,30 +68,36 @@ def apply(
     """Run a loss under the contract; the arguments are those of every public function."""
     signature = card.signature
     check_reduction(reduction, normalizer)
-    sizes = _sizes(card, tensors)
-    eager = may_look(tensors)
-    if eager and _checked(card, tensors, sizes, ignore_index, weight):
+    compiling = torch.compiler.is_compiling()
+    plan = _drawn(card, tensors) if compiling else _plan(card, tensors)
+    sizes, eager = plan.sizes, not compiling and (plan.near or _DEBUG.get()) and _peek() is None
+    if eager and _checked(card, tensors, plan, ignore_index, weight):
         ignored = None
     else:
         ignored = _ignored(card, tensors, ignore_index)
-    inputs = {name: widen(tensor) for name, tensor in tensors.items()}
+    inputs = {name: widen(tensor) for name, tensor in tensors.items()} if plan.narrow else dict(tensors)
     if ignored is not None and signature.labels is not None:
         name = signature.labels.name
         inputs[name] = inputs[name].masked_fill(ignored, 0)
         mask = ~ignored if mask is None else align(mask, ignored.shape, "mask") & ~ignored
     if mask is not None:
         mask = align(mask, _extents(signature.mask_dims, sizes), "mask")
-    given: dict[str, Any] = {"weight": weight, "mask": mask}
-    if weight is None and mask is None and normalizer is None and tensors[signature.fields[0].name].numel():
-        given["reduction"] = reduction if reduction in ("mean", "sum") else "none"
-    own = {name: given[name] for name in signature.takes if name in given}
+    if plan.reduces and weight is mask is normalizer is None:
+        own: dict[str, Any] = {"reduction": reduction if reduction in ("mean", "sum") else "none"}
+    else:
+        own = {name: given for name, given in (("weight", weight), ("mask", mask)) if name in signature.takes}
     if signature.level == "batch":
         if (weight is not None and "weight" not in own) or (mask is not None and "mask" not in own):
             raise InputError(f"{card.name} is one value for the whole batch and takes no weight or mask")
         weight = mask = None
     elif mask is not None and "mask" not in own:
         inputs = _fill_masked(signature, inputs, sizes, mask)
-    values, count = _evaluate(per_example, inputs, {**options, **own})
+    if torch._C._is_any_autocast_enabled():  # the inputs are wide already; autocast would narrow them again
+        with torch.autocast(inputs[signature.fields[0].name].device.type, enabled=False):
+            found: Tensor | tuple[Tensor, Tensor] = per_example(**inputs, **options, **own)
+    else:
+        found = per_example(**inputs, **options, **own)
+    values, count = found if isinstance(found, tuple) else (found, None)
     if mask is not None and mask.ndim > values.ndim:
         mask = None  # finer than the values: the loss left those places out, and its counts say what remains
     if own.get("reduction", "none") == "none" or count is not None:
@@ -99,48 +109,48 @@ def apply(
     return values
 
 
-def _sizes(card: Card, tensors: Mapping[str, Any]) -> Sizes:
-    if torch.compiler.is_compiling():
-        return _bind(card, tensors)
+class Plan(NamedTuple):
+    """What the shapes and dtypes of a call say before its values are looked at."""
+
+    sizes: Sizes
+    looked: tuple[Field, ...]  # the arguments whose values can be wrong
+    near: bool  # all lie on the CPU
+    narrow: bool  # one is in half precision
+    reduces: bool  # the loss can reduce for itself
+
+
+def _plan(card: Card, tensors: Mapping[str, Any]) -> Plan:
     try:
-        return _sizes_of(card, tuple([(name, tensor.shape, tensor.dtype) for name, tensor in tensors.items()]))
+        return _plan_of(card, *[(name, x.shape, x.dtype, x.is_cpu) for name, x in tensors.items()])
     except (AttributeError, TypeError):  # not all are tensors: the binding names the one that is not
-        return _bind(card, tensors)
+        return _drawn(card, tensors)
 
 
 @functools.lru_cache(maxsize=4096)
-def _sizes_of(card: Card, described: tuple[tuple[str, torch.Size, torch.dtype], ...]) -> Sizes:
-    return _bind(card, {name: torch.empty(shape, dtype=dtype, device="meta") for name, shape, dtype in described})
+def _plan_of(card: Card, *described: tuple[str, torch.Size, torch.dtype, bool]) -> Plan:
+    like = {name: torch.empty(shape, dtype=dtype, device="meta") for name, shape, dtype, _ in described}
+    return _drawn(card, like)._replace(near=all(near for *_, near in described))
 
 
-def _bind(card: Card, tensors: Mapping[str, Any]) -> Sizes:
+def _drawn(card: Card, tensors: Mapping[str, Any]) -> Plan:
     sizes: Sizes = {}
-    for item in card.signature.fields:
-        if item.name in tensors:
-            item.bind(tensors[item.name], sizes)
-        elif not item.optional:
+    fields = [item for item in card.signature.fields if item.name in tensors or not item.optional]
+    for item in fields:
+        if item.name not in tensors:
             raise InputError(f"{card.name} needs {item.name}: {item.expected()}")
-    return sizes
-
-
-def _evaluate(
-    per_example: Callable[..., Any], inputs: dict[str, Tensor], options: dict[str, Any]
-) -> tuple[Tensor, Tensor | None]:
-    first = next(iter(inputs.values()))
-    device = "cpu" if first.is_cpu else first.device.type  # to ask for the type takes longer
-    if torch.is_autocast_enabled(device):  # the inputs are wide already; autocast would narrow them again
-        with torch.autocast(device, enabled=False):
-            found = per_example(**inputs, **options)
-    else:
-        found = per_example(**inputs, **options)
-    return found if isinstance(found, tuple) else (found, None)
+        item.bind(tensors[item.name], sizes)
+    looked = tuple(item for item in fields if item.domain != "real")
+    near = all(tensor.is_cpu for tensor in tensors.values())
+    narrow = any(tensor.dtype in HALF for tensor in tensors.values())
+    return Plan(
+        sizes, looked, near, narrow, "reduction" in card.signature.takes and tensors[fields[0].name].numel() > 0
+    )
 
 
 def may_look(tensors: Mapping[str, Any]) -> bool:
     """Whether values may be read on the host: never in compiled code or under vmap/grad; on accelerators in debug."""
-    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
-        return False
-    return all(tensor.is_cpu for tensor in tensors.values()) or _DEBUG.get()
+    traced = torch.compiler.is_compiling() or _peek() is not None
+    return not traced and (all(tensor.is_cpu for tensor in tensors.values()) or _DEBUG.get())
 
 
 def _ignored(card: Card, tensors: Mapping[str, Any], ignore_index: int | None) -> Tensor | None:
@@ -191,19 +201,17 @@ def _expanded(dims: tuple[str, ...], sizes: Sizes) -> tuple[str, ...]:
 
 
 def _checked(
-    card: Card, tensors: Mapping[str, Any], sizes: Sizes, ignore_index: int | None, weight: Tensor | None
+    card: Card, tensors: Mapping[str, Any], plan: Plan, ignore_index: int | None, weight: Tensor | None
 ) -> bool:
     """Raise `InputError` for values outside their domain; gives True where it is sure that no item is ignored."""
     none_ignored = ignore_index is None or (ignore_index < 0 and card.signature.labels is not None)
-    for item in card.signature.fields:
-        if item.domain == "real" or item.name not in tensors:
-            continue
-        none_ignored &= check_values(item, tensors[item.name], sizes, ignore_index)
+    for item in plan.looked:
+        none_ignored &= check_values(item, tensors[item.name], plan.sizes, ignore_index)
     if weight is not None and isinstance(weight, Tensor) and weight.numel() and (least := weight.min().item()) < 0:
         raise InputError(f"weight must hold numbers >= 0; its smallest is {least:.6g}")
     if card.name not in _LOOKED or _DEBUG.get():
         _LOOKED.add(card.name)
-        if "c" in sizes and "logits" in tensors:
+        if "c" in plan.sizes and "logits" in tensors:
             _warn_of_probabilities(card.name, tensors["logits"].detach())
     return none_ignored
 

@@ -84,10 +84,7 @@ def derive_class(card: Card) -> type[Criterion]:
     buffers = [item.name for item in card.signature.fields if not item.positional and item.optional]
 
     def __init__(self: Criterion, **options: Any) -> None:
-        contract = {
-            "reduction": options.pop("reduction", card.reduction),
-            "ignore_index": options.pop("ignore_index", card.ignore_index),
-        }
+        contract = {key: options.pop(key, getattr(card, key)) for key in ("reduction", "ignore_index")}
         tensors = {key: options.pop(key) for key in buffers if key in options}
         card.check_options(options)
         Criterion.__init__(self, **contract)
@@ -109,14 +106,9 @@ def derive_class(card: Card) -> type[Criterion]:
 
     __init__.__signature__ = module_signature(card)  # type: ignore[attr-defined]
     body = {
-        "__init__": __init__,
-        "per_example": per_example,
-        "_call_options": _call_options,
-        "__doc__": card.doc,
-        "__module__": "perdita",
-        "card": card,
-        "_held": tuple(buffers),
-    }
+        "__init__": __init__, "per_example": per_example, "_call_options": _call_options, "_held": tuple(buffers),
+        "card": card, "__doc__": card.doc, "__module__": "perdita",
+    }  # fmt: skip
     return type(_camel(card.name), (Criterion,), body)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 import torch.nn.functional as F
 
 from perdita.core import Range, Traits, loss
@@ -66,7 +67,7 @@ def cross_entropy(
         Equal to torch.nn.functional.cross_entropy. Label smoothing: Szegedy et al., CVPR 2016, arXiv 1512.00567,
         section 7.
     """
-    labels = None if target.is_floating_point() else target.long()
+    labels = None if target.is_floating_point() else target if target.dtype is torch.int64 else target.long()
     wanted = target if labels is None else labels
     if class_mask is not None:
         allowed = class_mask if class_mask.ndim > 1 else class_mask.view((1, -1) + (1,) * (logits.ndim - 2))
