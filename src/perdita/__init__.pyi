@@ -3234,6 +3234,29 @@ class MultiAspectDistillation(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class MultiHeadBarlowTwins(Criterion):
+    """Barlow Twins in several heads, each pair of features at its own temperature."""
+    def __init__(
+        self,
+        *,
+        redundancy: float = 0.005,
+        beta: float = 0.1,
+        dimension: int = 128,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        view_1: Tensor,
+        view_2: Tensor,
+        temperature: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class MultiHeadContrastive(Criterion):
     """Contrast of an anchor's positive with its negatives in every head, each pair at its own temperature."""
     def __init__(

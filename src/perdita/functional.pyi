@@ -2182,6 +2182,22 @@ def multi_aspect_distillation(
 ) -> Tensor:
     """Cross-entropy of the label, and binary cross-entropy of every question's probability of "yes"."""
 
+def multi_head_barlow_twins(
+    view_1: Tensor,
+    view_2: Tensor,
+    temperature: Tensor,
+    *,
+    redundancy: float = 0.005,
+    beta: float = 0.1,
+    dimension: int = 128,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Barlow Twins in several heads, each pair of features at its own temperature."""
+
 def multi_head_contrastive(
     positive: Tensor,
     negative: Tensor,

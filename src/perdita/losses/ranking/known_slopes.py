@@ -68,7 +68,7 @@ class _Values(Function):
 
 
 def _plain_choice(
-    scores: Float[Tensor, "n m"], shares: Float[Tensor, "n m"], counted: Float[Tensor, "n"],
+    scores: Float[Tensor, "n m"], shares: Float[Tensor, "n m"], counted: Float[Tensor, "n"] | None,
     kept: Bool[Tensor, "n m"] | None,
 ) -> Float[Tensor, "n"]:  # fmt: skip
     """Cross-entropy of shares that add up to 1 and the softmax of the scores, in the lists that count."""
@@ -76,21 +76,23 @@ def _plain_choice(
 
 
 def _choice(
-    scores: Float[Tensor, "n m"], shares: Float[Tensor, "n m"], counted: Float[Tensor, "n"],
+    scores: Float[Tensor, "n m"], shares: Float[Tensor, "n m"], counted: Float[Tensor, "n"] | None,
     kept: Bool[Tensor, "n m"] | None,
 ) -> tuple[Float[Tensor, "n"], Float[Tensor, "n m"]]:  # fmt: skip
     if kept is not None:  # where takes a quarter of the time of masked_fill on a processor
         scores = torch.where(kept, scores, most_negative(scores.dtype))
     likely = scores.log_softmax(1)
-    return (shares * likely).sum(1) * -counted, likely
+    values = -(shares * likely).sum(1)
+    return values if counted is None else values * counted, likely
 
 
 def _choice_slope(
     upstream: Float[Tensor, "n"], scores: Float[Tensor, "n m"], shares: Float[Tensor, "n m"],
-    counted: Float[Tensor, "n"], kept: Bool[Tensor, "n m"] | None, likely: Float[Tensor, "n m"],
+    counted: Float[Tensor, "n"] | None, kept: Bool[Tensor, "n m"] | None, likely: Float[Tensor, "n m"],
 ) -> Float[Tensor, "n m"]:  # fmt: skip
     own = likely.softmax(1)  # the same as exp, which on a processor is slow where it is zero
-    return own.sub_(shares) * (upstream * counted).unsqueeze(1)
+    upstream = upstream if counted is None else upstream * counted
+    return own.sub_(shares) * upstream.unsqueeze(1)
 
 
 CHOICE = Form(_plain_choice, _choice, _choice_slope)

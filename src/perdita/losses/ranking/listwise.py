@@ -77,9 +77,14 @@ def list_net(
     return _choice(lists, level.softmax(1))
 
 
-def _choice(lists: Choices, shares: Float[Tensor, "n m"]) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"]]:
-    """The cross-entropy of shares, 0 of absent items, and which lists count."""
-    return values_of(CHOICE, lists.scores, shares, lists.counted, lists.kept), lists.counted
+def _choice(lists: Choices, shares: Float[Tensor, "n m"]) -> Tensor | tuple[Tensor, Tensor]:
+    """The cross-entropy of shares, 0 of absent items."""
+    return _counted(values_of(CHOICE, lists.scores, shares, lists.counted, lists.kept), lists)
+
+
+def _counted(values: Float[Tensor, "n"], lists: Choices) -> Tensor | tuple[Tensor, Tensor]:
+    """With them, where not all lists count, which do."""
+    return values if lists.counted is None else (values, lists.counted)
 
 
 def _shares(weights: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
@@ -140,7 +145,9 @@ def list_mle(
     order = in_integers(lists.target, positive=True).argsort(dim=1, descending=True, stable=True)
     size: int | Int[Tensor, "n 1"] = order.shape[1]
     there = None
-    counts = (lists.counted + 0.0 * lists.top).unsqueeze(1)  # a NaN of the relevance shows
+    counts = lists.top.new_ones(1, 1)
+    if lists.counted is not None:
+        counts = (lists.counted + 0.0 * lists.top).unsqueeze(1)  # a NaN of the relevance shows
     if lists.kept is not None:  # the absent ones are now the last ones
         size = lists.kept.sum(1, keepdim=True)
         there = (torch.arange(order.shape[1], device=order.device) < size).to(counts.dtype)
@@ -150,7 +157,7 @@ def list_mle(
     if k is not None:
         counts = counts * (torch.arange(order.shape[1], device=order.device) < k).to(counts.dtype)
     values = partial(values_of, ORDER) if in_one_scale(lists.scores) else ORDER.plain
-    return values(lists.scores, order, counts, there), lists.counted
+    return _counted(values(lists.scores, order, counts, there), lists)
 
 
 def _position_weights(like: Float[Tensor, "n m"], size: int | Int[Tensor, "n 1"]) -> Float[Tensor, "n *m"]:
