@@ -3812,6 +3812,7 @@ class PlackettLuceDistillation(Criterion):
         *,
         weights: str = "teacher",
         temperature: float = 1.0,
+        step_weights: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -3821,6 +3822,7 @@ class PlackettLuceDistillation(Criterion):
         teacher_logits: Tensor,
         target: Tensor,
         *,
+        step_weights: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,

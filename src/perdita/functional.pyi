@@ -2578,6 +2578,7 @@ def plackett_luce_distillation(
     *,
     weights: str = "teacher",
     temperature: float = 1.0,
+    step_weights: Tensor | None = None,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
