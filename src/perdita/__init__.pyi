@@ -3666,6 +3666,7 @@ class OneVersusRestDice(Criterion):
         alpha: float = 0.01,
         smooth: float = 1.0,
         label_smoothing: float = 0.0,
+        hard_negatives: float | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...

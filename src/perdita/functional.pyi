@@ -2465,6 +2465,7 @@ def one_versus_rest_dice(
     alpha: float = 0.01,
     smooth: float = 1.0,
     label_smoothing: float = 0.0,
+    hard_negatives: float | None = None,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
