@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from torch import Tensor
 
 from tests.compound.balanced_ranks import WAYS, train, train_rank
+from tests.ranks import start
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[Tensor]]]:
     folder = tmp_path_factory.mktemp("ranks")
-    mp.spawn(train_rank, (str(folder),), nprocs=2)
+    start(train_rank, str(folder))
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing
 import torch.nn.functional as F
 from torch import Tensor
 
 from tests.kernels import fused_ranks
 from tests.kernels.fused_ranks import LOSSES, WAYS, whole
+from tests.ranks import start
 
 
 @pytest.fixture(scope="module", params=[2, 4], ids="{} ranks".format)
 def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, Any]]:
     world, folder = request.param, tmp_path_factory.mktemp("ranks")
-    torch.multiprocessing.spawn(fused_ranks.work, (world, str(folder)), nprocs=world)
+    start(fused_ranks.work, world, str(folder), world=world)
     return [torch.load(folder / f"{rank}.pt") for rank in range(world)]
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing
 from torch import Tensor
 
 import perdita
 import perdita.functional as P
 from perdita.kernels.pairs import blockwise_pairs
+from tests.ranks import start
 
 WORLD = 2
 SHARES = {"even": (6, 6), "uneven": (9, 4)}
@@ -62,7 +62,7 @@ def work(rank: int, store: str, folder: str) -> None:
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, Any]]:
     folder = tmp_path_factory.mktemp("ranks")
-    torch.multiprocessing.spawn(work, (str(folder / "store"), str(folder)), nprocs=WORLD)
+    start(work, str(folder / "store"), str(folder), world=WORLD)
     return [torch.load(folder / f"{rank}.pt") for rank in range(WORLD)]
 
 

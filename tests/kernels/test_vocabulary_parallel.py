@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
@@ -22,6 +21,7 @@ from perdita.kernels import (
     vocabulary_parallel_linear,
 )
 from perdita.training.accumulation import shared_normalizer
+from tests.ranks import start
 
 FEATURES = 5
 CLASSES = {2: (6, 4), 4: (3, 4, 1, 2)}  # of each rank
@@ -141,7 +141,7 @@ def errors(own: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, str]:
 @pytest.fixture(scope="module", params=[2, 4], ids="{} ranks".format)
 def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, Any]]:
     world, folder = request.param, tmp_path_factory.mktemp("ranks")
-    torch.multiprocessing.spawn(work, (world, str(folder)), nprocs=world)
+    start(work, world, str(folder), world=world)
     return [torch.load(folder / f"{rank}.pt") for rank in range(world)]
 
 

@@ -12,6 +12,7 @@ from torch import nn
 import perdita
 from perdita.testing import ConformanceError, accumulation, assert_step_accumulates
 from perdita.training.accumulation import shared_normalizer
+from tests.ranks import import_early
 
 
 def setting() -> tuple[nn.Module, tuple[torch.Tensor, torch.Tensor]]:
@@ -92,6 +93,7 @@ def test_bad_input():
 
 @pytest.mark.slow
 def test_two_ranks_share_their_normalizer():
+    import_early()
     assert_step_accumulates(shared, *setting(), ranks=2)
     with pytest.raises(ConformanceError, match="of 2 ranks is another than that of the whole batch"):
         assert_step_accumulates(own_count, *setting(), sizes=[6, 6], ranks=2)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 
 import perdita
 from perdita.training.accumulation import shared_normalizer
+from tests.ranks import start
 
 
 def batch() -> tuple[nn.Linear, torch.Tensor, torch.Tensor]:
@@ -71,7 +71,7 @@ def rank_gradient(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_ranks_equal_one_process(tmp_path: Path) -> None:
-    mp.spawn(rank_gradient, (str(tmp_path),), nprocs=2)
+    start(rank_gradient, str(tmp_path))
     for rank in range(2):
         torch.testing.assert_close(torch.load(tmp_path / f"gradient{rank}.pt"), whole_gradient())
 

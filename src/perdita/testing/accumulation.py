@@ -105,7 +105,8 @@ def _ranked(step: Step, model: nn.Module, parts: Sequence[Any], ranks: int) -> d
             pickle.dumps(given)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise InputError(f"with ranks, step and model must be what a process can import: {error}") from error
-        torch.multiprocessing.spawn(_rank, given, nprocs=ranks)
+        method = "forkserver" if "forkserver" in torch.multiprocessing.get_all_start_methods() else "spawn"
+        torch.multiprocessing.start_processes(_rank, given, nprocs=ranks, start_method=method)
         found: dict[str, Tensor] = torch.load(Path(folder) / "gradients.pt")
     return found
 
