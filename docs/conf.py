@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ html_theme = "furo"
 html_title = "perdita"
 html_static_path = ["_static"]
 html_css_files = ["perdita.css"]
+html_js_files = ["catalogue.js"]
+html_favicon = "_static/icon.svg"
 smartquotes_action = "qe"  # no dashes: --help stays --help
 html_show_sphinx = False
 html_show_copyright = False
@@ -32,12 +35,21 @@ copybutton_prompt_is_regexp = True
 
 
 def formula(self: Any, node: Any, display: str) -> None:
-    """A formula as MathML, in place of the node."""
+    """A formula as MathML, in place of the node; a displayed one can be scrolled where the page is narrow."""
     from docutils.nodes import SkipNode
     from latex2mathml.converter import convert
 
-    self.body.append(convert(node.astext(), display=display))
+    drawn = convert(node.astext(), display=display)
+    self.body.append(f'<div class="formula">{drawn}</div>' if display == "block" else drawn)
     raise SkipNode
+
+
+def link_losses(app: Any, name: str, source: list[str]) -> None:
+    """Sphinx's source-read: losses named in the table that chooses lead to their pages."""
+    from tools.reference_pages import code
+
+    if name == "which-loss":
+        source[0] = re.sub(r"`[a-z0-9_]+`", lambda found: code(found[0]), source[0])
 
 
 def setup(app: Any) -> None:
@@ -53,4 +65,5 @@ def setup(app: Any) -> None:
     )
     app.add_config_value("run_tutorials", True, "env")
     app.connect("source-read", run_tutorial)
+    app.connect("source-read", link_losses)
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "reference"))

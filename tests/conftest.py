@@ -8,6 +8,8 @@ import hypothesis
 import pytest
 import torch
 
+from tests.browser import Browser
+
 hypothesis.settings.register_profile("perdita", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("perdita")
 
@@ -22,6 +24,13 @@ def _seeded() -> Iterator[None]:
     yield
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium for all tests of a process."""
+    with Browser(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
 
 
 def pytest_configure() -> None:

@@ -30,6 +30,10 @@ RESULTS = ROOT / "benchmarks" / "results"
 WIDTH, HEIGHT, MARGIN = 640, 220, 34
 NO_PICTURE = "*No picture: the loss of a random batch does not change along its own gradient.*"
 ORPHAN = "---\norphan: true\n---"  # no entry in the sidebar, whose 300 lines would stand on every page
+FILTER = (
+    '<input type="search" class="filter" placeholder="Words, as: rare segmentation" '
+    'aria-label="Only the losses with these words" hidden><span role="status"></span>'
+)
 ARTICLES = ("args", "returns", "raises")
 INLINE = re.compile(r"(``[^`]+``|`[^`]+`|:math:`[^`]+`)")
 
@@ -52,6 +56,13 @@ def index_page() -> str:
     """All losses, by task."""
     ordered = sorted(cards(), key=lambda card: (card.task, card.name))
     parts = ["# Losses", "", f"{len(ordered)} losses, each with its picture, its definition and its source.", ""]
+    others = {card.name: [card.class_name, *card.aliases] for card in ordered}
+    parts += [
+        "```{raw} html",
+        FILTER,
+        f'<script type="application/json" id="other-names">{json.dumps(others)}</script>',
+    ]
+    parts += ["```", ""]
     for task, members in groupby(ordered, key=lambda card: card.task):
         parts += [f"## {task}", "", "| loss | what it is |", "| --- | --- |"]
         parts += [f"| [{card.name}](losses/{card.name}.md) | {cell(card.summary)} |" for card in members]
@@ -136,13 +147,13 @@ def benchmarks_page() -> str:
         "# Benchmarks",
         "Ratios of medians, interleaved in one run; `python -m benchmarks ROW` measures a row again. "
         "A row is met or not by its own target; those that are not stand here too.",
-        "| row | against | shape | ours | theirs | target | met | date |\n" + "| --- " * 8 + "|",
+        "| row | against | ours | theirs | target | met | date | shape |\n" + "| --- " * 8 + "|",
     ]
     for path in sorted(RESULTS.glob("*.jsonl")):
         row = json.loads(path.read_text().splitlines()[-1])
         figures = [f"{row[side]:.4g} {row['unit']}" for side in ("ours", "theirs")]
         met = "yes" if row["met"] else "no"
-        cells = [row["row"], row["peer"], row["shape"], *figures, row["target"], met, row["date"][:10]]
+        cells = [row["row"], row["peer"], *figures, row["target"], met, row["date"][:10], row["shape"]]
         parts[-1] += "\n| " + " | ".join(map(cell, cells)) + " |"
     return "\n\n".join(parts) + "\n"
 
@@ -165,7 +176,7 @@ def linked(text: str) -> str:
 def inline(text: str) -> str:
     """One paragraph."""
     pieces = INLINE.split(" ".join(line.strip() for line in text.splitlines()))
-    return "".join(_code(piece) if INLINE.fullmatch(piece) else _plain(piece) for piece in pieces)
+    return "".join(code(piece) if INLINE.fullmatch(piece) else _plain(piece) for piece in pieces)
 
 
 def listing(text: str) -> str:
@@ -182,7 +193,8 @@ def cell(text: str) -> str:
     return inline(str(text)).replace("|", "\\|")
 
 
-def _code(piece: str) -> str:
+def code(piece: str) -> str:
+    """Code between backticks: a formula, a link where it is the name of a loss, or code as it is."""
     if piece.startswith(":math:"):
         return f"${piece[7:-1]}$"
     name = piece.strip("`")

@@ -62,7 +62,7 @@ def _table(rows: dict[tuple[str, str], list[Card]]) -> str:
     lines = [_line(heads), _line(["---"] * len(heads))]
     for (inputs, labels), cards in rows.items():
         serving = [_serving(cards, need) for need in COLUMNS]
-        lines.append(_line([inputs, labels, *serving, _names(cards)]))
+        lines.append(_line([inputs, labels, *serving, _folded(cards)]))
     return "".join(lines)
 
 
@@ -78,6 +78,13 @@ def _serving(cards: list[Card], need: str) -> str:
     assert need in QUESTIONS
     met = [choice.card for choice in choose(Answers(**{need: True}), cards=cards, limit=None) if need in choice.met]
     return "all" if len(met) == len(cards) else _names(met[:SHOWN])
+
+
+def _folded(cards: list[Card]) -> str:
+    """Names; many of them are unfolded by a click, so that a row is not as long as a page."""
+    names = _names(cards)
+    few = len(cards) <= 2 * SHOWN
+    return names if few else f"<details><summary>{len(cards)} losses</summary>{names}</details>"
 
 
 def _names(cards: list[Card]) -> str:

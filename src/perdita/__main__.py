@@ -41,6 +41,8 @@ def _message(error: Exception) -> str | None:
         return ""
     if hasattr(error, "format_message"):  # an unknown option or command, a value of the wrong type
         return str(error.format_message())
+    if isinstance(error, OSError) and error.filename is not None:  # a file that cannot be read or written
+        return f"{error.filename}: {error.strerror}"
     if not isinstance(error, ValueError | ImportError):
         return None
     from perdita.core.errors import InputError, MissingExtraError

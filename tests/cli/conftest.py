@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from perdita.__main__ import main
+
 # One process, many commands: PyTorch is loaded once. Each command's exit code, stdout and stderr come back as JSON.
 EACH = """
 import contextlib, io, json, sys
@@ -50,3 +52,16 @@ class CommandLine:
 @pytest.fixture
 def run(tmp_path):
     return CommandLine(tmp_path)
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """The same in this process, which has PyTorch already: for what is no matter of the process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which the command adds its folder
+
+    def command(*arguments):
+        code = main(list(arguments))
+        return code, *capsys.readouterr()
+
+    return command

@@ -68,13 +68,37 @@ def test_bad_input_is_one_line_and_exit_code_2(run):
         ("check", "focl"): "unknown loss 'focl'; did you mean 'focal'",
         ("check", "torch.nn:CrossEntropyLos"): "did you mean 'CrossEntropyLoss'",
         ("check", "no_such:loss"): "no_such cannot be imported",
+        ("check", ":loss"): "give a loss as module:name, not ':loss'",
+        ("check", "torch.nn:"): "give a loss as module:name, not 'torch.nn:'",
+        (
+            "check",
+            "torch.nn.MSELoss",
+        ): "no loss of perdita is called 'torch.nn.MSELoss'; one of a module of yours, or of a",
+        ("check", "broken:loss"): "broken cannot be imported: SyntaxError: invalid syntax (broken.py, line 1)",
+        ("check", "raises:loss"): "raises cannot be imported: ZeroDivisionError: division by zero (raises.py:2)",
+        ("check", "raises.py:loss"): "raises.py is a file; name its module, as raises:loss",
+        ("check", "./raises.py:loss"): "./raises.py is a file; name its module, as raises:loss",
+        (
+            "check",
+            "torch.nn:MSELoss",
+            "--sampler",
+            "torch:zeros",
+        ): "must be a function of (generator, n, dtype) that gives",
+        ("check", "focal", "--task", "binary"): "task is of a loss that is not perdita's; focal takes its own",
+        ("check", "focal", "--arguments", '{"gama": 1}'): "focal has no argument 'gama'; did you mean 'gamma'",
+        ("check", "focal", "--checks", "gradcheck", "--junit", "no/such.xml"): "no/such.xml: No such file or directory",
         ("check", "torch.nn:NLLLoss", "--task", "multclass"): "did you mean 'multiclass'",
         ("check", "torch.nn:NLLLoss", "--arguments", "{"): "arguments must be JSON",
         ("check", "torch.nn:NLLLoss", "--arguments", "[1]"): "arguments must be a JSON object",
         ("check", "focal", "--checks", "gradchek"): "unknown check 'gradchek'; did you mean 'gradcheck'",
         ("check", "torch.nn:Linear"): 'give its arguments: {"in_features": …, "out_features": …}',
         ("check", "--training", "missing.csv"): "no such file: missing.csv",
+        ("check", "--training", "."): ". is a folder; name the CSV file of the log",
+        ("check", "--training", "log.csv", "--junit", "x.xml"): "--junit is of a loss, and not of a log",
+        ("check", "focal", "--step", "epoch"): "--step is of a log: give --training",
     }
+    (run.folder / "broken.py").write_text("def x(:\n")
+    (run.folder / "raises.py").write_text("\n1 / 0\n")
     for (command, message), (code, out, err) in zip(bad.items(), run.each(*bad), strict=True):
         assert (code, out) == (2, ""), command
         assert err.count("\n") == 1
@@ -97,11 +121,13 @@ def _log(path, spoiled):
 def test_the_log_of_a_training(run):
     _log(run.folder / "spiked.csv", spoiled=True)
     _log(run.folder / "calm.csv", spoiled=False)
-    spiked, as_json, calm, none = run.each(
+    (run.folder / "brief.csv").write_text("step,loss\n1,2\n2,1\n")
+    spiked, as_json, calm, none, brief = run.each(
         ["check", "--training", "spiked.csv"],
         ["check", "--training", "spiked.csv", "--json", "--step", "step", "--columns", "train_loss"],
         ["check", "--training", "calm.csv"],
         ["check", "--training", "calm.csv", "--json"],
+        ["check", "--training", "brief.csv"],
     )
     assert spiked[::2] == as_json[::2] == (1, "")
     assert "train_loss jumps from about" in " ".join(spiked[1].split())
@@ -109,3 +135,7 @@ def test_the_log_of_a_training(run):
     assert (finding["kind"], finding["first_step"], finding["last_step"]) == ("spike", 200.0, 200.0)
     assert calm == (0, "nothing found in calm.csv\n", "")
     assert none == (0, "[]\n", "")
+    assert brief[::2] == (0, "")
+    first, second = brief[1].splitlines()
+    assert first == "nothing found in brief.csv"
+    assert second == "loss has 2 values; in fewer than 40 only NaN and infinite ones are looked for"

@@ -53,12 +53,12 @@ def test_find(run):
     assert no_rows == (0, "[]\n", "")
 
 
-def test_show(run):
-    code, out, err = run("show", "squentropy")
+def test_show(call):
+    code, out, err = call("show", "squentropy")
     assert (code, err) == (0, "")
     for part in ("squentropy (Squentropy)", "Definition", "square_weight", "Cost", "Source", "2302.03952", "⠙"):
         assert part in out
-    code, out, err = run("show", "Squentropy", "--json")
+    code, out, err = call("show", "Squentropy", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["name"] == "squentropy"
 
@@ -71,8 +71,8 @@ def test_a_terminal_without_unicode_gets_ascii(run, arguments):
     assert "***" in out or arguments[0] != "show"
 
 
-def test_list(run):
-    code, out, err = run("list", "--task", "multiclass", "--json")
+def test_list(call):
+    code, out, err = call("list", "--task", "multiclass", "--json")
     assert (code, err) == (0, "")
     assert [row["name"] for row in json.loads(out)] == [card.name for card in perdita.cards("multiclass")]
 
@@ -112,6 +112,20 @@ def test_reproduce(run):
     (record,) = json.loads((run.folder / "results.json").read_text())
     assert (record["slug"], record["n"], record["verdict"]) == ("made-up", 3, "does not hold")
     assert [row["slug"] for row in json.loads(every[1])] == ["made-up"]
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
+def test_a_narrow_terminal_gets_fewer_columns_and_no_word_in_pieces():
+    command = f"stty cols 80; {sys.executable} -m perdita papers"
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"], capture_output=True, stdin=subprocess.DEVNULL, timeout=120
+    )
+    said = done.stdout.decode()
+    assert done.returncode == 0
+    assert "from 120 columns on" in said
+    row = next(line for line in said.splitlines() if line.strip().startswith("squentropy"))
+    assert "holds" in row
+    assert "components" not in said.splitlines()[1]
 
 
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")

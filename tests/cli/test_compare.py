@@ -2,12 +2,20 @@
 
 import inspect
 import json
+import re
 
 import pytest
 
 from perdita.__main__ import main
 from perdita.compare import run as comparison
+from perdita.compare.arms import BASELINES
+from perdita.compare.data import sources
+from perdita.compare.data.conditions import KINDS
 from perdita.compare.execute import fork_early
+from perdita.compare.spec import TASKS, Training
+from perdita.compare.train.models import STOCK
+from perdita.compare.verdict.metrics import METRICS
+from perdita.compare.verdict.significance import TESTS
 
 SMALL = ["--losses", "cross_entropy,squentropy", "--seeds", "2", "--epochs", "2", "--workers", "1"]
 OPTIONS = {
@@ -63,6 +71,16 @@ def test_switches_reach_the_comparison(called_with, tmp_path):
     given = called_with("digits", "--fresh", "--json", "--out", str(tmp_path))
     assert (given["resume"], given["progress"], given["out"]) == (False, None, tmp_path)
     assert called_with("digits", "--resume")["resume"] is True
+
+
+def test_the_help_names_what_there_is(capsys):
+    main(["compare", "--help"])
+    words = {word.rstrip(".") for word in re.findall(r"[\w.]+", capsys.readouterr().out)}
+    assert {*sources.EMBEDDED, *TASKS, *STOCK, *TESTS, *KINDS, *BASELINES.values()} <= words
+    assert {found[0].name for task, found in METRICS.items() if task != "ordinal"} <= words
+    standard = Training()
+    numbers = (standard.epochs, standard.batch_size, standard.learning_rate, standard.dimension)
+    assert {f"{number:g}" for number in numbers} <= words
 
 
 def test_json_is_all_there_is_on_stdout(run):

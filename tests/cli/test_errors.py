@@ -10,6 +10,13 @@ BAD = {
     "compare digits --seeds many": "Invalid value for '--seeds'",
     "compare digits --seeds 0": "seeds must be an integer >= 1, not 0",
     "compare missing.csv": "no such file: missing.csv",
+    "compare digits --target price": "digits has no column 'price'; its columns are pixel_0_0, pixel_0_1,",
+    "compare digits --workers -1": "workers must be an integer >= 0, not -1",
+    "compare digits --losses ,": "losses must name at least one loss",
+    "compare digits --losses broken.yaml": "broken.yaml is no valid YAML",
+    "compare digits --losses broken.json": "broken.json is no valid JSON",
+    "compare digits --model perdita:__version__": "model 'perdita:__version__' must be a function of the features'",
+    "compare digits --out broken.yaml": "broken.yaml: File exists",
     "compare digits --losses squentrop": "unknown loss 'squentrop'; did you mean 'squentropy'",
     "find ?!": "the query must have a letter or digit, but is '?!'",
     "show squentrop": "unknown loss 'squentrop'; did you mean 'squentropy'",
@@ -22,8 +29,11 @@ BAD = {
 }
 
 
-def test_bad_input_is_one_line_and_exit_code_2(run):
-    for (command, message), (code, out, err) in zip(BAD.items(), run.each(*map(str.split, BAD)), strict=True):
+def test_bad_input_is_one_line_and_exit_code_2(call, tmp_path):
+    for name in ("broken.yaml", "broken.json"):
+        (tmp_path / name).write_text("{")
+    for command, message in BAD.items():
+        code, out, err = call(*command.split())
         assert (code, out) == (2, ""), command
         assert err.startswith("perdita: "), command
         assert err.count("\n") == 1, command

@@ -6,8 +6,6 @@ import json
 import math
 import os
 import re
-import shutil
-import subprocess
 import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -21,6 +19,7 @@ from perdita.compare.report.figures import critical_difference, ranking, robust_
 from perdita.compare.report.lines import learning_curves, pooled_bins
 from perdita.compare.result import Comparison, Interval, Row, Standing
 from perdita.compare.spec import Metric, Run
+from tests.browser import needs_chromium
 
 ACCURACY = Metric("accuracy", True, "Accuracy")
 LOG_LOSS = Metric("log_loss", False, "Log-loss")
@@ -258,6 +257,9 @@ def test_curves_are_medians_and_bins_are_pooled_by_share():
     figure = learning_curves(comparison, "clean", {"a": {"color": "var(--ink)", "dash": "solid"}})
     expected = np.median([run.curve for run in comparison.runs if run.loss == "a"], axis=0)
     np.testing.assert_allclose(figure["data"][1]["y"], expected)
+    band, (low, high) = figure["data"][0]["y"], figure["layout"]["yaxis"]["range"]
+    late = len(band) // 4  # the upper edge from left to right, then the lower one from right to left
+    assert all(low <= edge <= high for edge in [*band[late : 3 * late]])
     first = replace(comparison.runs[0], reliability=[[0.25, 0.0, 0.5], [0.75, 1.0, 0.5]])
     second = replace(first, reliability=[[math.nan, math.nan, 0.0], [0.95, 0.5, 1.0]])
     (low, high) = pooled_bins([first, second])
@@ -299,25 +301,35 @@ def test_balance_of_terms_is_the_mean_of_the_runs_that_know_it():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not shutil.which("chromium"), reason="chromium, which shows the page as a reader sees it, is not installed"
-)
+@needs_chromium
 @pytest.mark.parametrize("which", ["large", "small", "hostile"])
-def test_a_browser_draws_every_figure_and_runs_nothing_else(which, pages, tmp_path):
+def test_a_browser_draws_every_figure_and_runs_nothing_else(which, pages, tmp_path, browser):
     path = tmp_path / "report.html"
     path.write_text(pages[which], encoding="utf-8")
-    quiet = ["no-first-run", "disable-background-networking", "disable-component-update", "disable-sync"]
-    flags = ["headless", "no-sandbox", "disable-gpu", "disable-quic", f"user-data-dir={tmp_path / 'profile'}"]
-    asked = ["window-size=1280,900", "enable-logging=stderr", "v=0", "virtual-time-budget=8000", "dump-dom"]
-    command = ["chromium", *(f"--{flag}" for flag in quiet + flags + asked), path.as_uri()]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    page = Page(shown.stdout)
+    browser.open(path.as_uri())
+    shown = browser.evaluate("document.documentElement.outerHTML")
+    page = Page(shown)
     drawn = sum(key == "class" and "js-plotly-plot" in (value or "") for key, value in page.attributes)
     figures = sum(any(found) for found in data_of(pages[which])["figures"].values())
     assert drawn == figures >= 2
-    assert "CONSOLE" not in shown.stderr
+    assert browser.complaints == []
     assert not re.search(r"&(quot|amp|lt|#)", page.text)  # escaped once, not twice
     assert "img" not in page.tags
     assert page.tags.count("script") == 3
     assert not [key for key, _ in page.attributes if key.startswith("on")]
-    assert re.search(r"<title>(.*?)</title>", shown.stdout).group(1).startswith("Which loss for")
+    assert browser.evaluate("document.title").startswith("Which loss for")
+
+
+@pytest.mark.slow
+@needs_chromium
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("which", ["large", "small", "hostile"])
+def test_a_telephone_shows_it_without_scrolling_sideways(which, dark, pages, tmp_path, browser):
+    path = tmp_path / "report.html"
+    path.write_text(pages[which], encoding="utf-8")
+    browser.open(path.as_uri(), width=400, dark=dark)
+    assert browser.overflow() == (0, [])
+    widths = browser.evaluate("[...document.querySelectorAll('.main-svg')].map((one) => one.clientWidth)")
+    assert widths
+    assert max(widths) <= 400
+    assert browser.complaints == []

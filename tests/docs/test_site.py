@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import ast
-import functools
-import http.server
 import importlib
 import json
 import re
-import shutil
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 import perdita
 from perdita.core import cards
@@ -30,30 +23,6 @@ WITH_CODE = [path for path in PAGES if "```python\n" in path.read_text()]
 SHOWN_ONLY = {  # the first two are excerpts, such as the tests of those rooms run; the third has tests of its own
     "pair_losses.md", "balancing.md", "integrations.md",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The pages, built by the first worker that asks for them."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own if worker_id == "master" else own.parent) / "site"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "html" / "objects.inv").exists():
-            build(folder)
-    return folder / "html"
-
-
-def build(folder: Path) -> None:
-    """The build fails on the first warning, and so on every broken link between pages."""
-    shutil.rmtree(folder, ignore_errors=True)
-    source = folder / "docs"
-    shutil.copytree(ROOT / "docs", source, ignore=shutil.ignore_patterns("reference"))
-    shutil.copytree(ROOT / "tools", folder / "tools")
-    shutil.copytree(ROOT / "benchmarks" / "results", folder / "benchmarks" / "results")
-    options = ["-W", "-q", "-b", "html", "-D", "run_tutorials=0"]  # what they print has a test of its own
-    command = [sys.executable, "-m", "sphinx", *options, str(source), str(folder / "html")]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
-    assert built.returncode == 0, built.stderr
 
 
 @pytest.mark.slow
@@ -183,19 +152,3 @@ def test_a_picture_has_the_loss_and_its_slope() -> None:
     assert values[len(values) // 2] == max(values)  # the least square, at the target; y grows downwards
     assert values[0] == values[-1] == min(values)  # the farthest errors cost most
     assert reference_pages.picture(None) == ""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium, in which a reader searches, is not installed")
-def test_a_reader_searches_and_finds(site: Path, tmp_path: Path) -> None:
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/search.html?q=squentropy"
-        quiet = ["no-first-run", "disable-background-networking", "disable-component-update", "disable-sync"]
-        flags = ["headless", "no-sandbox", "disable-gpu", "disable-quic", f"user-data-dir={tmp_path / 'profile'}"]
-        asked = ["virtual-time-budget=15000", "dump-dom"]
-        command = ["chromium", *(f"--{flag}" for flag in quiet + flags + asked), address]
-        shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-        server.shutdown()
-    assert 'href="reference/losses/squentropy.html' in shown.stdout

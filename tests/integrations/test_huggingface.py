@@ -148,6 +148,10 @@ def test_what_cannot_be_computed_is_refused():
         function(SimpleNamespace(logits=logits), torch.tensor([0, 1]), torch.tensor([[2], [2]]))
     with pytest.raises(InputError, match="cs_divergence is one value"):
         compute_loss_func("cs_divergence")(SimpleNamespace(logits=logits), torch.tensor([0, -100]))
+    with pytest.raises(
+        InputError, match=r"mse takes as its target a floating tensor of shape .*, no labels of torch.int64"
+    ):
+        compute_loss_func("mse")(SimpleNamespace(logits=logits), torch.tensor([0, 1]), 2)
     with pytest.raises(InputError, match="triplet_margin needs anchor"):
         compute_loss_func("triplet_margin")
     with pytest.raises(InputError, match="reduction='mean'"):

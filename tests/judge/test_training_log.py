@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from perdita.core import InputError
-from perdita.judge.training_log import Series, examine, imbalance, noise, read_log, runs
+from perdita.judge.log_file import Series, read_log
+from perdita.judge.training_log import examine, imbalance, noise, runs, too_short
 
 STEPS = 10.0 * np.arange(400)
 
@@ -125,17 +126,20 @@ def test_a_log_is_read_as_loggers_write_it(tmp_path):
 
 
 def test_a_short_series_is_not_judged():
-    assert examine({"loss": Series(STEPS[:30], np.ones(30))}) == ()
+    log = {
+        "loss": Series(STEPS[:30], np.ones(30)),
+        "val_loss": Series(STEPS, np.ones(400)),
+        "lr": Series(STEPS[:1], STEPS[:1]),
+    }
+    assert examine(log, ["loss"]) == ()
+    assert too_short(log) == {"loss": 30}
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("", "line of names"), ("step,loss\n", "line of names"), ("step,loss\n1,2\n3\n", "line 3 has 1 cells")],
-)
-def test_a_broken_file_is_refused(text, message, tmp_path):
-    (tmp_path / "log.csv").write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_log(tmp_path / "log.csv")
+def test_the_range_around_a_smoothed_column_is_no_loss_of_its_own():
+    spiked = falling()
+    spiked[200] += 9
+    log = {f"run - train/loss{end}": Series(STEPS, spiked) for end in ("", "__MIN", "__MAX")}
+    assert [finding.column for finding in examine(log)] == ["run - train/loss"]
 
 
 def test_what_is_not_there_is_refused(tmp_path):
@@ -144,7 +148,7 @@ def test_what_is_not_there_is_refused(tmp_path):
     (tmp_path / "log.csv").write_text("step,acc\n1,2\n")
     with pytest.raises(InputError, match="no column 'steps'; did you mean 'step'"):
         read_log(tmp_path / "log.csv", step="steps")
-    with pytest.raises(InputError, match="no column has 'loss' in its name; name the loss: there are acc"):
+    with pytest.raises(InputError, match=r"no column has 'loss' in its name; name it \(--columns\): there are acc"):
         examine(read_log(tmp_path / "log.csv"))
     with pytest.raises(InputError, match="no column 'bcc'; did you mean 'acc'"):
         examine(read_log(tmp_path / "log.csv"), ["bcc"])

@@ -109,3 +109,27 @@ def gives_a_mapping(logits, target):
 
 def undefined(logits, target):
     return no_such_name
+
+
+def counts_errors(logits, target):
+    return (logits.argmax(1) != target).float().mean()
+
+
+def gives_a_number(logits, target):
+    return nn.functional.cross_entropy(logits, target).item()
+
+
+def branches(logits, target):
+    """Control flow on a value."""
+    values = nn.functional.cross_entropy(logits, target, reduction="none")
+    return 2 * values.mean() if values.mean() > 1 else values.mean()
+
+
+def adds_part_by_part(logits, target):
+    """A running sum, of as few digits as its terms have."""
+    values = nn.functional.cross_entropy(logits, target, reduction="none")
+    return sum(part.sum() for part in values.split(128)) / len(target)
+
+
+def wide_cross_entropy(logits, target):
+    return nn.functional.cross_entropy(logits.float(), target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from xml.etree import ElementTree
 
 import pytest
@@ -16,7 +17,7 @@ from perdita.testing.doctor import diagnose, locate, to_junit
 from perdita.testing.doctor.advice import ADVICE
 from perdita.testing.doctor.diagnosis import seen_traits
 from perdita.testing.doctor.inputs import ARGUMENTS, SAMPLERS
-from perdita.testing.doctor.price import price
+from perdita.testing.doctor.price import price, seconds
 from tests.references import SAMPLES
 from tests.testing import plain_losses
 
@@ -74,6 +75,13 @@ def test_price_counts_what_is_kept_and_how_it_grows():
     assert (own.rows, own.numbers, own.growth) == (1024, 1024 * 256, 1.0)
     assert every.growth > 1.5
     assert min(own.seconds, own.peer_seconds) > 0
+
+
+def test_times_are_of_turns_beside_each_other():
+    calls = []
+    quick, slow = seconds(lambda: calls.append("quick"), lambda: (calls.append("slow"), time.sleep(0.002)))
+    assert quick < 0.002 <= slow
+    assert calls == ["quick", "slow"] * (len(calls) // 2)
 
 
 def test_junit_has_a_case_for_each_check():

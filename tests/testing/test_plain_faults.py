@@ -16,12 +16,14 @@ from tests.testing import plain_losses
 QUICK = [name for name in CHECKS if name != "compile" and not name.startswith("trait_")]
 FAULTS = {  # loss → what must fail, and in which words
     plain_losses.naive_focal: ("extreme_inputs", "not finite in torch.float32"),
-    plain_losses.batch_dice: ("long_batch", "the mean in torch.float16 is"),
+    plain_losses.batch_dice: ("long_batch", "the mean of 131072 items in torch.float16 is"),
     plain_losses.mean_over_rows: ("ignore_index_equals_removed", "against those items removed"),
     plain_losses.scaled_by_item: ("vmap", ".item()"),
     plain_losses.changes_its_input: ("inputs_unchanged", "input is changed in place"),
     plain_losses.keeps_by_index: ("vmap", "dynamic shape"),
     plain_losses.warns: ("silent", "the scale is deprecated"),
+    plain_losses.adds_part_by_part: ("long_batch", "loses what is added to it"),
+    plain_losses.branches: ("compile", f"breaks at {plain_losses.__file__}:"),
     nn.KLDivLoss: ("silent", "'batchmean' divides only by the batch size"),
 }
 SOUND = {"gradcheck", "determinism", "permutation"}
@@ -106,8 +108,44 @@ def test_a_sampler_serves_where_no_form_fits():
     assert found.status == "pass"
 
 
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (plain_losses.counts_errors, "no gradient reaches the prediction. Look for argmax"),
+        (plain_losses.gives_a_number, r"it gives a float, no floating tensor. Give a floating tensor"),
+    ],
+)
+def test_a_loss_that_cannot_train_a_model_is_told_so(loss, words):
+    with pytest.raises(perdita.InputError, match=f"{loss.__name__} cannot train a model, .*: {words}"):
+        subject_of(loss)
+
+
+def test_the_verdict_on_a_long_batch_of_float16_is_the_same_in_every_run():
+    """PyTorch sums the losses and the rows in float16 on the CPU; 2**16 rows are more than it can count."""
+    found = [run_battery(nn.CrossEntropyLoss, ["long_batch"])[0] for _ in range(3)]
+    assert {one.message for one in found} == {
+        "the mean of 131072 items in torch.float16 is nan, expected 1.72772: they add up to a number that float16 does "
+        "not reach; input: 131072 items, drawn at random"
+    }
+    own = nn.functional.cross_entropy(torch.zeros(2**16, 3).half(), torch.zeros(2**16, dtype=torch.long))
+    assert own.isnan()
+    assert run_battery(plain_losses.wide_cross_entropy, ["long_batch"])[0].status == "pass"
+
+
+def test_a_message_asks_nobody_to_report_to_pytorch():
+    (found,) = run_battery(plain_losses.branches, ["vmap"])
+    assert found.message.endswith("data-dependent control flow.")
+
+
+def test_a_loss_that_claims_nothing_is_not_said_to_have_a_card():
+    (found,) = run_battery(nn.MSELoss, ["trait_convex"])
+    assert (found.status, found.message) == ("not applicable", "it claims no traits")
+
+
 def test_refusals_group_their_reasons_and_name_the_line():
-    with pytest.raises(perdita.InputError, match=r"as multiclass, embeddings, .*: it gives a dict, no floating tensor"):
+    with pytest.raises(
+        perdita.InputError, match=r"a loss of multiclass, embeddings, .*: it gives a dict, no floating tensor"
+    ):
         subject_of(plain_losses.gives_a_mapping)
     with pytest.raises(perdita.InputError, match=r"NameError: name 'no_such_name' .* \(plain_losses.py:\d+"):
         subject_of(plain_losses.undefined)

@@ -170,6 +170,11 @@ def _imbalance(card: Card) -> Facts:
         yield 1.0, f"takes {', '.join(own)}"
 
 
+def _labelled(card: Card) -> bool:
+    """Whether what is learned is no number."""
+    return card.task not in ("regression", "forecasting", "depth", "value")
+
+
 def _noise(card: Card) -> Facts:
     if card.traits.symmetric:
         yield 2.0, "symmetric: labels that are wrong at random do not move its minimiser"
@@ -178,7 +183,7 @@ def _noise(card: Card) -> Facts:
     if pulls_evenly(card):
         yield 1.0, "an outlier pulls no harder, however far it lies"
     if card.traits.bounded:
-        yield 1.0, "bounded: a wrong label costs only so much"
+        yield 1.0, f"bounded: {'a wrong label' if _labelled(card) else 'an outlier'} costs only so much"
     if _room(card) == "noise":
         yield 1.0, "made for wrong labels"
     if card.traits.minimizer == "mean" and card.traits.bounded is False:

@@ -28,7 +28,7 @@ def check(
         str | None,
         typer.Argument(help="A loss of perdita, or module:name of any function, module or class, as torch.nn:MSELoss."),
     ] = None,
-    checks: Annotated[str | None, typer.Option(help="Only these, with commas.")] = None,
+    checks: Annotated[str | None, typer.Option(help="Only these, with commas, as gradcheck,compile.")] = None,
     task: Annotated[str | None, typer.Option(help=f"What a loss that is not perdita's takes: {FORMS}.")] = None,
     arguments: Annotated[
         str | None, typer.Option(help="Of a class's constructor, as JSON: '{\"classes\": 4}'.")
@@ -47,15 +47,21 @@ def check(
 
     if (name is None) == (training is None):
         raise InputError("give a loss, or --training with the log of a training")
+    of_loss = {"checks": checks, "task": task, "arguments": arguments, "sampler": sampler, "junit": junit}
+    other = {"step": step, "columns": columns} if training is None else of_loss
+    what = "log: give --training" if training is None else "loss, and not of a log"
+    for option, given in other.items():
+        if given is not None:
+            raise InputError(f"--{option} is of a {what}")
     if training is not None:
-        raise typer.Exit(_check_log(training, step, columns.split(",") if columns else None, as_json))
+        raise typer.Exit(_check_log(training, step, _names(columns), as_json))
     from perdita.testing.doctor import diagnose, locate, to_junit
 
-    loss: Any = locate(str(name)) if ":" in str(name) else perdita.card(str(name))
+    loss: Any = locate(str(name)) if ":" in str(name) else _own(str(name))
     with open_console().status(f"examining {name}"):  # some seconds, most of them in torch.compile
         found = diagnose(
             loss,
-            checks.split(",") if checks else None,
+            _names(checks),
             task=task,
             sampler=locate(sampler) if sampler else None,
             arguments=_arguments(arguments),
@@ -67,6 +73,20 @@ def check(
     else:
         _show(found, open_console())
     raise typer.Exit(1 if found.failures else 0)
+
+
+def _own(name: str) -> Any:
+    """The card of a loss of perdita."""
+    from perdita.core.errors import InputError
+
+    if "." in name:
+        hint = "one of a module of yours, or of another library, is module:name, as torch.nn:MSELoss"
+        raise InputError(f"no loss of perdita is called {name!r}; {hint}")
+    return perdita.card(name)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None
 
 
 def _arguments(text: str | None) -> dict[str, Any] | None:
@@ -113,7 +133,9 @@ def _rows(found: Diagnosis) -> list[dict[str, str]]:
     idle: dict[str, list[str]] = {}
     for one in found.findings:
         if one.verdict not in order:
-            reason = "the card claims no such trait" if one.check.startswith("trait_") else one.message
+            reason = (
+                "the card claims no such trait" if one.message.startswith("the card claims nothing") else one.message
+            )
             idle.setdefault(reason, []).append(one.check)
     for reason, checks in idle.items():
         name, listed = (checks[0], "") if len(checks) == 1 else (f"{len(checks)} checks", f": {', '.join(checks)}")
@@ -133,9 +155,11 @@ def _price(price: Price) -> str:
 
 def _check_log(path: Path, step: str | None, columns: list[str] | None, as_json: bool) -> int:
     """Print what is wrong with a training; gives the exit code."""
-    from perdita.judge.training_log import examine, read_log
+    from perdita.judge.log_file import read_log
+    from perdita.judge.training_log import FEWEST, examine, too_short
 
-    found = examine(read_log(path, step), columns)
+    log = read_log(path, step)
+    found = examine(log, columns)
     if as_json:
         print_json([vars(one) for one in found])
     elif found:
@@ -143,4 +167,7 @@ def _check_log(path: Path, step: str | None, columns: list[str] | None, as_json:
         print_table(open_console(), rows, {"what": "what", "column": "column", "sentence": "where and how much"})
     else:
         open_console().print(f"nothing found in {path}", markup=False, highlight=False)
+    for name, count in () if as_json else too_short({one: log[one] for one in columns or log}).items():
+        note = f"{name} has {count} values; in fewer than {FEWEST} only NaN and infinite ones are looked for"
+        open_console().print(note, markup=False, highlight=False)
     return 1 if found else 0

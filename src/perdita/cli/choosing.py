@@ -26,11 +26,15 @@ def choose(
     """Name the losses for your problem, and why; asks what no option says, where there is a terminal."""
     from perdita.catalogue.choose import QUESTIONS, Answers, tasks
     from perdita.catalogue.choose import choose as shortlist
+    from perdita.core.errors import InputError
 
     given: dict[str, Any] = {"imbalance": imbalance, "noise": noise, "calibrated": calibrated, "memory": memory}
     if sys.stdin.isatty() and not as_json:
-        task = task or _ask(f"What is predicted? ({', '.join(tasks())})") or None
+        task = task or _ask_task(tasks())
         given = {name: _ask_whether(QUESTIONS[name]) if said is None else said for name, said in given.items()}
+    elif task is None and not any(said is not None for said in given.values()):
+        options = ", ".join(f"--{name}" for name in given)
+        raise InputError(f"no terminal to ask in: give --task, and what matters of {options}")
     answers = Answers(task=task, **given)
     found = shortlist(answers, limit=limit)
     command = _command(answers, found)
@@ -45,11 +49,23 @@ def choose(
     for need in answers.needs:
         if need not in met:
             console.print(f"no fact of these losses speaks to: {QUESTIONS[need]}", markup=False, highlight=False)
-    if command is None:
+    if command is None and task is None:
+        console.print("settle it: name the --task, and this says how `perdita compare` does", soft_wrap=True)
+    elif command is None:
         console.print("settle it: `perdita compare` has no data of this task; compare them in your own training")
     else:
         console.print(f"settle it: {command}", markup=False, highlight=False, soft_wrap=True)
     return None
+
+
+def _ask_task(known: Sequence[str]) -> str | None:
+    """One of the tasks, or nothing where the answer is empty."""
+    from perdita.core.errors import nearest
+
+    question = f"What is predicted? ({', '.join(known)}; empty: any)"
+    while (said := _ask(question)) not in (*known, ""):
+        question = f"no task is called {said!r}{nearest(said, known)}"
+    return said or None
 
 
 def _ask(question: str) -> str:

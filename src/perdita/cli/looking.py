@@ -8,6 +8,8 @@ import typer
 
 from perdita.cli.output import Json, open_console, print_json, print_table, speaks_unicode
 
+WIDE = 120  # columns
+
 
 def find(
     query: Annotated[list[str], typer.Argument(help='Words, as "imbalanced segmentation".')], as_json: Json = False
@@ -70,5 +72,13 @@ def papers(as_json: Json = False) -> None:
     if as_json:
         return print_json(rows)
     shown = [{**row, "claim": row["claim"] and row["claim"]["verdict"]} for row in rows]
-    heads = {"slug": "paper", "room": "room", "components": "components", "vectors": "vectors", "claim": "claim"}
-    return print_table(open_console(), shown, {**heads, "title": "title"})
+    console = open_console()
+    more = {"room": "room", "components": "components", "vectors": "vectors"} if console.width >= WIDE else {}
+    print_table(console, shown, {"slug": "paper", **more, "claim": "claim", "title": "title"})
+    if not more:
+        console.print(
+            f"rooms, components and vectors are shown from {WIDE} columns on, and by --json",
+            style="dim",
+            highlight=False,
+        )
+    return None

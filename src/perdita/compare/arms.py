@@ -49,6 +49,8 @@ def resolve(losses: Any, task: str, targets: int = 1, sizes: Mapping[str, int] |
     for label, item in _items(losses):
         for spec in _specs(label, item, task, targets, sizes or {}):
             found.setdefault(spec.label, spec)
+    if not found:
+        raise InputError("losses must name at least one loss")
     return tuple(found.values())
 
 
@@ -79,7 +81,7 @@ def _read(path: Path) -> dict[str, Any]:
             found = yaml.safe_load(path.read_text())
     except ImportError as error:
         raise InputError(f"{path}: YAML needs the package pyyaml; JSON works without it") from error
-    except ValueError as error:
+    except Exception as error:  # ValueError, and YAMLError, which is none
         raise InputError(f"{path} is no valid {path.suffix[1:].upper()}: {error}") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} must hold a mapping from labels to losses")

@@ -130,7 +130,15 @@ EarlyExecutor = Callable[[int, int], Executor | None]  # of (epochs of a loss, w
 
 
 def begin_early(executor: Executor | EarlyExecutor | None, epochs: int, workers: int) -> Executor | None:
-    """The executor that is given, or that the given function makes; without one, workers are made ready."""
+    """The executor that is given, or that the given function makes; without one, workers are made ready.
+
+    Raises:
+        InputError: fewer than no workers.
+    """
+    if workers < 0:
+        from perdita.core.errors import InputError
+
+        raise InputError(f"workers must be an integer >= 0, not {workers!r}")
     found = executor(epochs, workers) if callable(executor) else executor
     if found is None:
         start_early(epochs, workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -129,3 +130,4 @@ class Metric:
     name: str
     higher_is_better: bool
     title: str
+    bounds: tuple[float, float] = (-math.inf, math.inf)  # its interval is cut there

@@ -126,7 +126,8 @@ def show(comparison: Comparison, console: Console | None = None) -> None:
     if any(standing.best for standing in comparison.standings):
         line("* the best, and those that cannot be told apart from it", "dim")
     line(
-        f"± half of the 95 % interval; p of the difference to {comparison.baseline}: {comparison.standings[0].test}",
+        f"in brackets and by ±: the 95 % interval; p of the difference to {comparison.baseline}: "
+        f"{comparison.standings[0].test}",
         "dim",
     )
     console.print()
@@ -181,9 +182,10 @@ def _fitting(comparison: Comparison, standing: Standing, rows: Sequence[Row], wi
     places = decimals_for(max((abs(mean.mean) for mean in means if math.isfinite(mean.mean)), default=0.0))
     rank = _Column("", [f"{row.rank}{'*' if row.loss in standing.best else ' '}" for row in rows])
     loss = _Column("loss", [clean(row.loss) for row in rows], right=False)
-    quality = _Column(clean(primary.title), [_with_half(mean, places) for mean in means])
+    quality = _Column(clean(primary.title), [_with_ends(mean, places) for mean in means])
+    bare = _Column(clean(primary.title), [number(mean.mean, places) for mean in means])
     shift = "− baseline"
-    wide = _Column(shift, ["baseline" if c is None else _with_half(c, places, sign=True) for c in changes])
+    wide = _Column(shift, ["baseline" if c is None else _with_reach(c, places) for c in changes])
     slim = _Column(shift, ["baseline" if c is None else _signed(c.mean, places) for c in changes])
     p_value = _Column("p", ["" if row.difference is None else p_text(row.p_value) for row in rows])
     seconds = _Column("s/run", [number(row.seconds, 2) for row in rows])
@@ -195,10 +197,11 @@ def _fitting(comparison: Comparison, standing: Standing, rows: Sequence[Row], wi
     candidates = [[rank, loss, quality, wide, p_value, *others[:kept], seconds] for kept in range(len(others), -1, -1)]
     candidates += [
         [rank, loss, quality, wide, p_value],
-        [rank, loss, quality, slim, p_value],
-        [rank, loss, quality, p_value],
+        [rank, loss, bare, wide, p_value],
+        [rank, loss, bare, slim, p_value],
+        [rank, loss, bare, p_value],
     ]
-    narrowest = [rank, loss, quality]  # where even this is too wide, the names fold
+    narrowest = [rank, loss, bare]  # where even this is too wide, the names fold
     return next((columns for columns in candidates if sum(c.width for c in columns) - 1 <= width), narrowest)
 
 
@@ -207,10 +210,14 @@ def _aligned(values: Sequence[float]) -> list[str]:
     return [number(value, places) for value in values]
 
 
-def _with_half(interval: Interval, places: int, sign: bool = False) -> str:
-    mean = _signed(interval.mean, places) if sign else number(interval.mean, places)
-    half = (interval.high - interval.low) / 2
-    return f"{mean} ± {number(half, places)}" if math.isfinite(half) else mean
+def _with_ends(interval: Interval, places: int) -> str:
+    mean, low, high = (number(value, places) for value in (interval.mean, interval.low, interval.high))
+    return f"{mean} ({low} to {high})" if math.isfinite(interval.high - interval.low) else mean
+
+
+def _with_reach(interval: Interval, places: int) -> str:
+    mean, reach = _signed(interval.mean, places), max(interval.high - interval.mean, interval.mean - interval.low)
+    return f"{mean} ± {number(reach, places)}" if math.isfinite(reach) else mean
 
 
 def _signed(value: float, places: int) -> str:

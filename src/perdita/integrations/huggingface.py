@@ -131,7 +131,12 @@ def _part(
         value: Tensor = part(outputs, target, **masked)
         own = labels.shape[0] if counted is None else counted.sum()
         return value if items is None else value * (own / items)
-    shape = next(shape for shape in signature.fields[1].shapes if shape.takes(target.dtype))
+    shape = next((shape for shape in signature.fields[1].shapes if shape.takes(target.dtype)), None)
+    if shape is None:
+        wanted = signature.fields[1].expected()
+        raise InputError(
+            f"{part.card.name} takes as its {signature.fields[1].name} {wanted}, no labels of {target.dtype}"
+        )
     sizes: dict[str, Any] = {}
     shape.bind(target, sizes)
     labels_per_value = math.prod(sizes[dim] for dim in shape.before + shape.after if dim not in signature.returns.dims)

@@ -6,21 +6,19 @@ of the differences between neighbours. So single values move neither, and a stea
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from perdita.core.errors import InputError, nearest
+from perdita.judge.log_file import Series
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
-STEP_NAMES = ("step", "global_step", "iteration", "iter", "epoch")  # the first that a log has
 BLOCKS = 20  # of equal length, over a whole training
 SPIKE = 8.0  # noises above the level before it
 LEAST_RISE = 0.1  # of the level: what is less is neither a spike nor a divergence, however quiet the series
@@ -29,15 +27,8 @@ STUCK = 0.01  # of the whole fall: blocks that bring less stand still
 SURE = 3.0  # standard errors
 LONG = 0.4  # of the training: a shorter standstill is none
 FEWEST = 2 * BLOCKS  # values; a shorter series has no blocks to speak of
+RANGES = ("__MIN", "__MAX")  # columns beside a smoothed one, in what Weights & Biases exports
 UNEVEN = {"balance": 10.0, "loss": 100.0}  # ratio of the largest term to the smallest: gradient norms, and values
-
-
-@dataclass(frozen=True)
-class Series:
-    """A column of a log, where it has values."""
-
-    steps: Float[np.ndarray, "n"]
-    values: Float[np.ndarray, "n"]
 
 
 @dataclass(frozen=True)
@@ -52,54 +43,11 @@ class Finding:
     figures: dict[str, float] = field(default_factory=dict)
 
 
-def read_log(path: str | Path, step: str | None = None) -> dict[str, Series]:
-    """The numeric columns of a CSV file by name; empty cells are left out, ``nan`` and ``inf`` are kept.
-
-    Args:
-        path: of the file; its first line names the columns.
-        step: the column of steps; None takes the first of `STEP_NAMES` that is there, else counts the lines.
-
-    Raises:
-        InputError: no such file or column, no lines, lines of unequal length.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"no such file: {path}")
-    with path.open(newline="", encoding="utf-8") as stream:
-        header, *lines = list(csv.reader(stream)) or [[]]
-    if not lines:
-        raise InputError(f"{path} must have a line of names and lines of numbers")
-    for number, line in enumerate(lines, start=2):
-        if len(line) != len(header):
-            raise InputError(f"{path}: line {number} has {len(line)} cells, but there are {len(header)} names")
-    names = [name.strip() for name in header]
-    if step is None:
-        step = next((name for name in STEP_NAMES if name in names), None)
-    elif step not in names:
-        raise InputError(f"{path} has no column {step!r}{nearest(step, names)}")
-    columns = {name: [_number(line[place]) for line in lines] for place, name in enumerate(names)}
-    counted: list[float | None] = [float(count) for count in range(len(lines))]
-    steps = counted if step is None else columns.pop(step)
-    found = {}
-    for name, values in columns.items():
-        pairs = [(at, value) for at, value in zip(steps, values, strict=True) if at is not None and value is not None]
-        if pairs:
-            found[name] = Series(*np.array(pairs, dtype=np.float64).T)
-    return found
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:  # an empty cell, or text
-        return None
-
-
 def examine(log: Mapping[str, Series], columns: Sequence[str] | None = None) -> tuple[Finding, ...]:
     """Every finding in a log, by its first step.
 
     Args:
-        log: column → series, as `read_log` gives it.
+        log: column → series, as `perdita.judge.log_file.read_log` gives it.
         columns: the losses to look at; None takes every column with "loss" in its name. Terms are compared where their
             names share what stands before a slash: ``balance/…`` (gradient norms) or ``loss/…`` (values).
 
@@ -107,9 +55,11 @@ def examine(log: Mapping[str, Series], columns: Sequence[str] | None = None) -> 
         InputError: an unknown column, or no loss among them.
     """
     if columns is None:
-        columns = [name for name in log if "loss" in name.lower()]
+        columns = [name for name in log if "loss" in name.lower() and not name.endswith(RANGES)]
         if not columns:
-            raise InputError(f"no column has 'loss' in its name; name the loss: there are {', '.join(log) or 'none'}")
+            raise InputError(
+                f"no column has 'loss' in its name; name it (--columns): there are {', '.join(log) or 'none'}"
+            )
     for name in columns:
         if name not in log:
             raise InputError(f"the log has no column {name!r}{nearest(name, log)}")
@@ -118,6 +68,16 @@ def examine(log: Mapping[str, Series], columns: Sequence[str] | None = None) -> 
         terms = {name: log[name] for name in log if name.startswith(f"{prefix}/")}
         found += imbalance(terms, limit)
     return tuple(sorted(found, key=lambda finding: (finding.first_step, finding.column)))
+
+
+def too_short(log: Mapping[str, Series]) -> dict[str, int]:
+    """The losses of a log with fewer values than spikes, plateaus and divergence can be seen in, and how many each has.
+
+    Args:
+        log: column → series.
+    """
+    counts = {name: int(np.isfinite(series.values).sum()) for name, series in log.items() if "loss" in name.lower()}
+    return {name: count for name, count in counts.items() if count < FEWEST}
 
 
 def examine_loss(name: str, series: Series) -> list[Finding]:

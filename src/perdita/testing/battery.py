@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import time
 import warnings
@@ -31,6 +32,7 @@ from perdita.testing.subject import Subject
 
 ACCIDENTS = (AssertionError, AttributeError, IndexError, KeyError, NameError, TypeError, ZeroDivisionError)
 
+REPORT_IT = re.compile(r"\s*We don't support that yet, please file an issue at \S+( \.)?")  # torch's, of its vmap
 UNBATCHED = "There is a performance drop because"  # of torch's own vmap, whose value is right
 
 
@@ -54,9 +56,19 @@ def subject_of(
     """The subject of a card, a public function, a `Criterion` class or module, or of any other callable."""
     found = loss if isinstance(loss, Card) else getattr(loss, "card", None)
     if isinstance(found, Card):
+        _check_given(found, arguments or {}, task)
         return Subject(found, sampler, arguments)
     card, plain = plain_card(loss, task, arguments, sampler)
     return Subject(card, sampler, plain=plain)
+
+
+def _check_given(card: Card, arguments: Mapping[str, Any], task: str | None) -> None:
+    if task is not None:
+        raise InputError(f"task is of a loss that is not perdita's; {card.name} takes its own")
+    known = inspect.signature(card.criterion).parameters
+    for name in arguments:
+        if name not in known:
+            raise InputError(f"{card.name} has no argument {name!r}{nearest(name, known)}")
 
 
 def run_battery(
@@ -158,7 +170,7 @@ def _smallest(check: Check, subject: Subject, error: Exception) -> Exception:
 def _message(check: Check, error: Exception) -> str:
     if isinstance(error, ConformanceError):
         return str(error).removeprefix(f"{check.name}: ")
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {REPORT_IT.sub('', str(error)).strip()}"
 
 
 def _unclear(check: Check, error: Exception) -> str:

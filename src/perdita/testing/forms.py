@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from perdita.core.errors import InputError
 from perdita.core.signature import Field, parse_shapes
 from perdita.testing.sample import SIZED, Sample, Sampler
 
@@ -44,6 +45,10 @@ OF_TORCH = {  # where no trial tells, for other forms are accepted too
     **dict.fromkeys(("SoftMarginLoss", "soft_margin_loss", "HingeEmbeddingLoss", "hinge_embedding_loss"), "sign"),
 }
 AT_ITS_TARGET = ("regression", "vectors")  # their loss is least where the prediction is the target
+USELESS = {  # what is wrong with a loss's value, whatever it takes → what to look for
+    "no gradient": "Look for argmax, comparisons, detach, torch.no_grad and NumPy between the prediction and the value",
+    "it gives a": "Give a floating tensor, of one value or one for each item: no .item(), float() or dictionary",
+}
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 
@@ -87,8 +92,12 @@ def sampled_fields(sampler: Sampler) -> tuple[Field, ...]:
     """The arguments as a sampler draws them: a dimension that grows with the items is n, any other has its size."""
     drawn = []
     for n in (4, 5):
-        found = sampler(torch.Generator().manual_seed(0), n=n, dtype=torch.float64)
-        drawn.append(dict(found.tensors if isinstance(found, Sample) else found))
+        try:
+            found = sampler(torch.Generator().manual_seed(0), n=n, dtype=torch.float64)
+            drawn.append(dict(found.tensors if isinstance(found, Sample) else found))
+        except Exception as error:
+            form = "a function of (generator, n, dtype) that gives tensors by name"
+            raise InputError(f"sampler must be {form}; it raises {reason(error)}") from error
     fewer, more = drawn
     fields = []
     for name, tensor in more.items():
@@ -112,6 +121,27 @@ def told_sizes(call: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[s
     for source in reversed(sources):
         found |= {SIZED[name]: size for name, size in source.items() if name in SIZED and type(size) is int}
     return found
+
+
+def refusal(name: str, tried: Mapping[str, list[str]]) -> str:
+    """What to say of a loss that takes no form, or that takes some and cannot train a model.
+
+    Args:
+        name: of the loss.
+        tried: why it is refused → the forms that it is refused in.
+    """
+    for start, advice in USELESS.items():
+        for why, forms in tried.items():
+            if why.startswith(start):
+                return (
+                    f"{name} cannot train a model, taken for a loss of {', '.join(forms)}: {why}. {advice}; where it "
+                    "takes something else, name a task, or draw its tensors by a sampler"
+                )
+    reasons = "; ".join(f"as {', '.join(forms)}: {why}" for why, forms in tried.items())
+    return (
+        f"{name} takes none of the inputs tried, the prediction first and then the target ({reasons}). Name a task, "
+        "annotate its tensors (logits: 'Float[Tensor, \"n c\"]'), or draw them by a sampler of (generator, n, dtype)"
+    )
 
 
 def reason(error: Exception) -> str:

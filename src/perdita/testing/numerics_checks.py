@@ -113,9 +113,11 @@ def check_long_batch(subject: Subject) -> None:
         shown = f"; input: {LONG} items, drawn at random"
         near = 8 * torch.finfo(dtype).eps * expected.abs().clamp(min=1.0)
         if not (found.float() - expected).abs() <= near:
-            raise ConformanceError(
-                "long_batch", f"the mean in {dtype} is {found.item():.6g}, expected {expected.item():.6g}{shown}"
-            )
+            lost = "they add up to a number that float16 does not reach" if not torch.isfinite(found) else (
+                "a sum that is kept in so few digits loses what is added to it"
+            )  # fmt: skip
+            numbers = f"is {found.item():.6g}, expected {expected.item():.6g}"
+            raise ConformanceError("long_batch", f"the mean of {LONG} items in {dtype} {numbers}: {lost}{shown}")
         for name, gradient in gradients.items():
             if not torch.isfinite(gradient).all():
                 raise ConformanceError("long_batch", f"the gradient of {name} is not finite in {dtype}{shown}")
@@ -170,7 +172,7 @@ def _extreme(tensor: Tensor, pattern: str) -> Tensor:
 
 @check()
 def check_nan_is_shown(subject: Subject) -> None:
-    """A NaN that the value depends on raises `InputError` naming the argument, and is a NaN under vmap.
+    """A NaN that the value depends on is never hidden: it is named, or the value is NaN.
 
     A plain loss may give NaN itself."""
     inputs = subject.sample(5)

@@ -30,6 +30,7 @@ from perdita.testing.forms import (
     has_target,
     parameters_of,
     reason,
+    refusal,
     sampled_fields,
     takes_tensors,
     told_sizes,
@@ -127,11 +128,7 @@ def plain_card(
                 return _finished(name, form, annotated, plain, sampler) if annotated else _fitted(name, form, plain)
         except _MisfitError as misfit:
             tried.setdefault(str(misfit), []).append(form)
-    reasons = "; ".join(f"as {', '.join(forms)}: {why}" for why, forms in tried.items())
-    raise InputError(
-        f"{name} takes none of the inputs tried, the prediction first and then the target ({reasons}). Name a task, "
-        "annotate its tensors (logits: 'Float[Tensor, \"n c\"]'), or draw them by a sampler of (generator, n, dtype)"
-    )
+    raise InputError(refusal(name, tried))
 
 
 class _MisfitError(Exception):

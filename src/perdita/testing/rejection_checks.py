@@ -78,7 +78,7 @@ def _after(subject: Subject, name: str, missing: str) -> bool:
 
 @check()
 def check_rejects_shape(subject: Subject) -> None:
-    """A wrong number of dimensions, or of items, is named."""
+    """A wrong number of dimensions, or of items, is refused."""
     inputs = subject.sample(71)
     plain = subject.plain is not None
     if plain and subject.n == 1:
@@ -118,7 +118,7 @@ def check_rejects_dtype(subject: Subject) -> None:
 
 @check(has_domains)
 def check_rejects_values(subject: Subject) -> None:
-    """A label outside the classes and a number outside the domain are named."""
+    """A label outside the classes and a number outside the domain are refused."""
     for alternative in range(max(len(item.shapes) for item in subject.card.signature.fields)):
         inputs = subject.sample(73, optional=not subject.sampler, alternative=alternative)
         for item, tensor in _fields(subject, inputs):

@@ -28,6 +28,17 @@ def logits(task, models=(), n=30, classes=4, seed=0):
     return outputs, torch.randint(classes, (*models[1:], n), generator=generator)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_no_metric_passes_its_bounds_and_only_losses_have_a_lower_one_alone(task):
+    for seed in range(5):
+        outputs, target = logits(task, seed=seed)
+        for metric in METRICS[task]:
+            value = evaluate(task, outputs * 10**seed, target)[metric.name]
+            assert metric.bounds[0] <= value <= metric.bounds[1], metric.name
+            assert metric.higher_is_better or metric.bounds[0] == 0, metric.name
+            assert not metric.higher_is_better or metric.bounds[1] == 1, metric.name
+
+
 def test_every_metric_of_three_classes_by_hand():
     found = evaluate("multiclass", np.log(PROBS), TARGET)
     # predicted 0, 1, 0, 2; the third is wrong

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from perdita.compare.result import Interval
 from perdita.compare.verdict.significance import (
     TESTS,
     block_ranks,
@@ -48,6 +49,24 @@ def test_interval_and_p_agree_on_significance():
         verdicts.append(p < 0.05)
         assert (p < 0.05) == (not interval.low <= 0 <= interval.high)
     assert 10 < sum(verdicts) < 90
+
+
+def test_an_interval_ends_where_the_measure_does():
+    accuracies = np.array([1.0, 0.9, 0.99])
+    whole, cut = mean_interval(accuracies, 0.25), mean_interval(accuracies, 0.25, bounds=(0.0, 1.0))
+    assert whole.high > 1
+    assert (cut.mean, cut.low, cut.high) == (whole.mean, whole.low, 1.0)
+    assert mean_interval(1 - accuracies, 0.25, bounds=(0.0, math.inf)).low == 0
+    assert mean_interval(np.ones(3), 0.25, bounds=(0.0, 1.0)) == Interval(1.0, 1.0, 1.0)
+    assert math.isnan(mean_interval(np.ones(1), 0.25, bounds=(0.0, 1.0)).high)
+
+
+def test_the_cut_does_not_change_how_often_an_interval_holds_the_mean():
+    rng, mean = np.random.default_rng(2), 0.95
+    drawn = rng.beta(19, 1, (2000, 3))  # accuracies near 1, whose plain intervals often pass it
+    whole, cut = ([mean_interval(row, 0.0, bounds=b) for row in drawn] for b in ((-math.inf, math.inf), (0.0, 1.0)))
+    assert sum(one.high > 1 for one in whole) > 500
+    assert [one.low <= mean <= one.high for one in whole] == [one.low <= mean <= one.high for one in cut]
 
 
 def test_few_values():

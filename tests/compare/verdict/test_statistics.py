@@ -53,6 +53,20 @@ def _three(count=8, seed=0):
     return {loss: list(mean + split + rng.normal(0, 0.01, count)) for loss, mean in means.items()}
 
 
+def test_no_interval_passes_the_bounds_of_its_metric():
+    accuracy, log_loss = replace(ACCURACY, bounds=(0.0, 1.0)), replace(LOG_LOSS, bounds=(-math.inf, -0.5))
+    runs = _runs({"ce": [0.99, 0.6], "focal": [0.02, 0.5]})
+    rows, _ = analyse(runs, primary=accuracy, metrics=(accuracy, log_loss), baseline="ce", folds=0)
+    free, _ = analyse(runs, primary=ACCURACY, metrics=(ACCURACY, LOG_LOSS), baseline="ce", folds=0)
+    assert all(row.metrics["accuracy"].high > 1 for row in free)
+    assert free[1].difference.low < -1
+    for row in rows:
+        assert (row.metrics["accuracy"].low, row.metrics["accuracy"].high) == (0.0, 1.0)
+        assert row.metrics["log_loss"].high == -0.5
+    assert (rows[1].difference.low, rows[1].difference.high) == (-1.0, 1.0)
+    assert [row.p_value for row in rows] == [row.p_value for row in free]
+
+
 def test_rows_are_the_formulas():
     scores = _three()
     by_loss, rows, (standing,) = _analyse(_runs(scores))

@@ -93,7 +93,9 @@ def pick_target(frame: pl.DataFrame, target: str | None, name: str, notes: Seque
     Raises:
         InputError: no target named, or no such column.
     """
-    columns = " ".join(", ".join(frame.columns[:30]).split()) + (" …" if frame.width > 30 else "")
+    columns = " ".join(", ".join(frame.columns[:12]).split()) + (
+        f" and {frame.width - 12} more" if frame.width > 12 else ""
+    )
     if target is None:
         raise InputError(f"{name} needs --target, the column to predict; its columns are {columns}")
     wanted = [target] if target in frame.columns else [part.strip() for part in target.split(",")]

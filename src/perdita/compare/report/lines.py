@@ -48,7 +48,8 @@ def learning_curves(comparison: Comparison, condition: str, losses: Mapping[str,
         low, middle, high = zip(*map(_quartiles, columns), strict=True)
         if not any(map(finite, middle)):
             continue
-        typical.extend(middle[len(middle) // 10 :])
+        late = len(middle) // 2  # by then a band says how the runs differ, not how the training begins
+        typical.extend([*middle[len(middle) // 10 :], *low[late:], *high[late:]])
         meta = {"loss": index}
         if len(curves) > 1:
             known = [e for e in range(len(epochs)) if columns[e]]

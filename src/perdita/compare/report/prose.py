@@ -34,8 +34,9 @@ def how_to_read(comparison: Comparison) -> str:
 <dd>Every loss met the same splits of the data, started from the same weights and saw the same batches, run by run. So
 two losses are compared within each run, where luck is shared, and not across runs.</dd>
 <dt>Interval</dt>
-<dd>Were the whole comparison repeated many times, about 95&nbsp;% of such intervals would hold the true mean. Two
-intervals that overlap do <em>not</em> say that the losses are equal: look at the paired difference.</dd>
+<dd>Were the whole comparison repeated many times, about 95&nbsp;% of such intervals would hold the true mean. It is
+cut where the metric ends, as an accuracy does at 0 and at 1, which does not change how often it holds. Two intervals
+that overlap do <em>not</em> say that the losses are equal: look at the paired difference.</dd>
 <dt>Difference and p</dt>
 <dd>The difference is that of a loss from the baseline, run by run. The p-value says how often chance alone would give
 so large a difference if there were none.{paired}</dd>

@@ -111,4 +111,8 @@ def factory(name: str, hidden: tuple[int, ...]) -> ModelFactory:
         found: ModelFactory = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise InputError(f"model {name!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise InputError(
+            f"model {name!r} must be a function of the features' shape and the number of outputs, not {found!r}"
+        )
     return found

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 OF_EMBEDDINGS = (
-    Metric("map_at_r", True, "MAP@R"),
-    Metric("recall_at_1", True, "Recall@1"),
-    Metric("r_precision", True, "R-precision"),
-    Metric("nmi", True, "NMI"),
-    Metric("tar_at_far_1", True, "TAR at 1 % FAR"),
+    Metric("map_at_r", True, "MAP@R", (0.0, 1.0)),
+    Metric("recall_at_1", True, "Recall@1", (0.0, 1.0)),
+    Metric("r_precision", True, "R-precision", (0.0, 1.0)),
+    Metric("nmi", True, "NMI", (0.0, 1.0)),
+    Metric("tar_at_far_1", True, "TAR at 1 % FAR", (0.0, 1.0)),
 )
 FALSE_ACCEPTS = 0.01
 VERIFIED = 1000  # rows whose pairs are verified, at most: half a million

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,26 +20,27 @@ if TYPE_CHECKING:
 
 PINBALL_LEVELS = (0.1, 0.9)
 
+_SHARE, _SIZE = (0.0, 1.0), (0.0, math.inf)
 _CLASSES = (
-    Metric("accuracy", True, "Accuracy"),
-    Metric("balanced_accuracy", True, "Balanced accuracy"),
-    Metric("macro_f1", True, "Macro F1"),
-    Metric("log_loss", False, "Log-loss"),
-    Metric("brier", False, "Brier score"),
-    Metric("ece", False, "Calibration error"),
-    Metric("auc", True, "Area under the ROC curve"),
+    Metric("accuracy", True, "Accuracy", _SHARE),
+    Metric("balanced_accuracy", True, "Balanced accuracy", _SHARE),
+    Metric("macro_f1", True, "Macro F1", _SHARE),
+    Metric("log_loss", False, "Log-loss", _SIZE),
+    Metric("brier", False, "Brier score", (0.0, 2.0)),
+    Metric("ece", False, "Calibration error", _SHARE),
+    Metric("auc", True, "Area under the ROC curve", _SHARE),
 )
 _LEVELS = (
-    Metric("label_mae", False, "Mean distance in levels"),
-    Metric("quadratic_kappa", True, "Quadratic weighted kappa"),
-    Metric("ranked_probability_score", False, "Ranked probability score"),
+    Metric("label_mae", False, "Mean distance in levels", _SIZE),
+    Metric("quadratic_kappa", True, "Quadratic weighted kappa", (-1.0, 1.0)),
+    Metric("ranked_probability_score", False, "Ranked probability score", _SIZE),
     *(metric for metric in _CLASSES if metric.name in ("accuracy", "balanced_accuracy", "log_loss", "ece")),
 )
 _NUMBERS = (
-    Metric("rmse", False, "Root mean squared error"),
-    Metric("mae", False, "Mean absolute error"),
-    Metric("r2", True, "R²"),
-    *(Metric(f"pinball_{level * 100:.0f}", False, f"Pinball loss at {level:g}") for level in PINBALL_LEVELS),
+    Metric("rmse", False, "Root mean squared error", _SIZE),
+    Metric("mae", False, "Mean absolute error", _SIZE),
+    Metric("r2", True, "R²", (-math.inf, 1.0)),
+    *(Metric(f"pinball_{level * 100:.0f}", False, f"Pinball loss at {level:g}", _SIZE) for level in PINBALL_LEVELS),
 )
 METRICS: dict[str, tuple[Metric, ...]] = {
     "multiclass": _CLASSES,

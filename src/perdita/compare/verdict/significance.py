@@ -51,13 +51,22 @@ def _stats() -> ModuleType:
     return stats
 
 
-def mean_interval(values: Float[ndarray, " runs"], overlap: float, confidence: float = 0.95) -> Interval:
+def mean_interval(
+    values: Float[ndarray, " runs"],
+    overlap: float,
+    confidence: float = 0.95,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:
     """The mean with its interval from Student's t on runs - 1 degrees of freedom and the corrected variance.
+
+    It is cut at the bounds of what is measured: the true mean lies within them, so that the interval holds it as often
+    as the uncut one would.
 
     Args:
         values: one number for each run.
         overlap: n_test / (n - n_test); 0 for independent runs.
         confidence: of the interval.
+        bounds: the least and the largest value that there can be.
 
     Returns:
         The interval; its ends are NaN for a single run, and all three numbers for none.
@@ -68,7 +77,7 @@ def mean_interval(values: Float[ndarray, " runs"], overlap: float, confidence: f
     if len(values) == 1:
         return Interval(mean, math.nan, math.nan)
     reach = _stats().t.ppf((1 + confidence) / 2, len(values) - 1) * _standard_error(values, overlap)
-    return Interval(mean, float(mean - reach), float(mean + reach))
+    return Interval(mean, max(float(mean - reach), bounds[0]), min(float(mean + reach), bounds[1]))
 
 
 def paired_p(differences: Float[ndarray, " runs"], overlap: float, test: str = "t") -> float | None:

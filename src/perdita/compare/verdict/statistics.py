@@ -181,9 +181,7 @@ def _rows(
             condition=table.condition,
             rank=rank,
             metrics={metric.name: _interval(table, loss, metric, overlap, confidence) for metric in metrics},
-            difference=(
-                None if loss == baseline else mean_interval(_differences(table, loss, baseline), overlap, confidence)
-            ),
+            difference=(None if loss == baseline else _difference(table, loss, baseline, primary, overlap, confidence)),
             p_value=p_values.get(loss),
             seconds=float(np.mean([run.seconds for run in table.runs[loss].values()])),
             peak_bytes=max(run.peak_bytes for run in table.runs[loss].values()),
@@ -198,7 +196,15 @@ def _rows(
 
 def _interval(table: _Table, loss: str, metric: Metric, overlap: float, confidence: float) -> Interval:
     values = np.array([_score(table.runs[loss].get(block), metric) for block in table.blocks])
-    return mean_interval(values[~np.isnan(values)], overlap, confidence)
+    return mean_interval(values[~np.isnan(values)], overlap, confidence, metric.bounds)
+
+
+def _difference(
+    table: _Table, loss: str, baseline: str, primary: Metric, overlap: float, confidence: float
+) -> Interval:
+    """Paired, loss minus baseline. Its cut cannot move an end across 0, and so agrees with the t-test."""
+    widest = primary.bounds[1] - primary.bounds[0]
+    return mean_interval(_differences(table, loss, baseline), overlap, confidence, (-widest, widest))
 
 
 def _twins(table: _Table) -> dict[str, tuple[str, ...]]:

@@ -19,7 +19,8 @@ ADVICE: dict[str, str] = {
     "gradcheck": "Look for detach, .data, rounding or a hand-written backward that differs from the formula.",
     "gradgradcheck": "Write the backward of a custom autograd function with differentiable operations.",
     "half_precision": "Compute in float32 (`input.float()`) and let the gradient come back in the input's own dtype.",
-    "long_batch": "Sum and count in float32 (`input.float()`), and divide there: float16 ends at 65504.",
+    "long_batch": "Sum, count and divide in float32: a loss that is not yours, call with `input.float()`, for float16 "
+    "ends at 65504 and bfloat16 has 8 bits of digits.",
     "silent": "Change the call that warns, or the argument that it warns of.",
     "result_dtype": "Make constants with the input's dtype (`torch.full_like`, `input.new_tensor`) and cast nothing.",
     "extreme_inputs": "Use log_softmax, logsigmoid, softplus or logaddexp in place of exp, log and division.",

@@ -7,6 +7,7 @@ import importlib
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from perdita.core.errors import InputError, nearest
@@ -14,6 +15,7 @@ from perdita.testing.battery import Outcome, run_checks, subject_of
 from perdita.testing.doctor.advice import advice
 from perdita.testing.doctor.inputs import ARGUMENTS, SAMPLERS
 from perdita.testing.doctor.price import Price, price
+from perdita.testing.forms import reason
 from perdita.testing.registry import CHECKS, ConformanceError
 from perdita.testing.search.traits import SEARCHES
 from perdita.testing.subject import Subject
@@ -69,11 +71,17 @@ class Diagnosis:
 
 def locate(name: str) -> Any:
     """What ``module:name`` stands for. Raises `InputError` where there is no such module or attribute."""
-    module, _, attribute = name.partition(":")
+    module, _, attribute = name.rpartition(":")
+    if not module or not attribute:
+        raise InputError(f"give a loss as module:name, not {name!r}")
+    if module.endswith(".py"):
+        raise InputError(f"{module} is a file; name its module, as {Path(module).stem}:{attribute}")
     try:
         found = importlib.import_module(module)
     except ImportError as error:
         raise InputError(f"{module} cannot be imported: {error}") from error
+    except Exception as error:  # what a module of the user's raises
+        raise InputError(f"{module} cannot be imported: {reason(error)}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise InputError(f"{module} has no {attribute!r}{nearest(part, dir(found))}")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from perdita.testing.subject import Subject, kept_bytes
 
-REPEATS = 9  # the median counts
+REPEATS = 9  # the least counts
 ROWS, ROWS_OF_SETS, CLASSES, FEW = 1024, 128, 256, 5
 
 
@@ -51,13 +51,14 @@ def price(subject: Subject) -> Price:
         leaf = logits.clone().requires_grad_()
         torch.autograd.grad(F.cross_entropy(leaf, target), leaf)
 
+    own, other = seconds(step, peer)
     kept, fewer = kept_bytes(step, inputs), kept_bytes(half, halves)
     return Price(
         rows=n,
         numbers=first.numel(),
-        seconds=seconds(step),
+        seconds=own,
         kept_bytes=kept,
-        peer_seconds=seconds(peer),
+        peer_seconds=other,
         peer_kept_bytes=kept_bytes(peer, [logits, target]),
         growth=round(math.log2(kept / fewer), 2) if kept and fewer else None,
     )
@@ -69,12 +70,13 @@ def _step(subject: Subject) -> tuple[Callable[[], object], list[Tensor]]:
     return lambda: subject.gradients(inputs), list(inputs.tensors.values())
 
 
-def seconds(step: Callable[[], object]) -> float:
-    """The median time of a call, after one to warm up."""
-    step()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    return sorted(times)[REPEATS // 2]
+def seconds(*steps: Callable[[], object]) -> list[float]:
+    """The least time of a call of each: they take turns, so that what else the machine does slows all of them."""
+    least = [math.inf] * len(steps)
+    for turn in range(1 + REPEATS):
+        for place, step in enumerate(steps):
+            start = time.perf_counter()
+            step()
+            if turn:  # the first is to warm up
+                least[place] = min(least[place], time.perf_counter() - start)
+    return least

@@ -171,6 +171,8 @@ def _untestable(subject: Subject, trait: str, reason: str) -> ConformanceError:
 
 def _claims(trait: str) -> Applies:
     def applies(subject: Subject) -> str:
+        if subject.plain:
+            return "it claims no traits"
         return f"the card claims nothing about {trait}" if getattr(subject.card.traits, trait) is None else ""
 
     return applies
