@@ -3248,6 +3248,29 @@ class MultiAspectDistillation(Criterion):
     ) -> Tensor: ...
     __call__ = forward
 
+class MultiHeadBarlowTwins(Criterion):
+    """Barlow Twins in several heads, each pair of features at its own temperature."""
+    def __init__(
+        self,
+        *,
+        redundancy: float = 0.005,
+        beta: float = 0.1,
+        dimension: int = 128,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+    ) -> None: ...
+    def forward(
+        self,
+        view_1: Tensor,
+        view_2: Tensor,
+        temperature: Tensor,
+        *,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    __call__ = forward
+
 class MultiHeadContrastive(Criterion):
     """Contrast of an anchor's positive with its negatives in every head, each pair at its own temperature."""
     def __init__(
@@ -3657,6 +3680,7 @@ class OneVersusRestDice(Criterion):
         alpha: float = 0.01,
         smooth: float = 1.0,
         label_smoothing: float = 0.0,
+        hard_negatives: float | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -3803,6 +3827,7 @@ class PlackettLuceDistillation(Criterion):
         *,
         weights: str = "teacher",
         temperature: float = 1.0,
+        step_weights: Tensor | None = None,
         reduction: str = "mean",
         ignore_index: int | None = -100,
     ) -> None: ...
@@ -3812,6 +3837,7 @@ class PlackettLuceDistillation(Criterion):
         teacher_logits: Tensor,
         target: Tensor,
         *,
+        step_weights: Tensor | None = None,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
         normalizer: float | Tensor | None = None,

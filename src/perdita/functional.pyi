@@ -2195,6 +2195,22 @@ def multi_aspect_distillation(
 ) -> Tensor:
     """Cross-entropy of the label, and binary cross-entropy of every question's probability of "yes"."""
 
+def multi_head_barlow_twins(
+    view_1: Tensor,
+    view_2: Tensor,
+    temperature: Tensor,
+    *,
+    redundancy: float = 0.005,
+    beta: float = 0.1,
+    dimension: int = 128,
+    weight: Tensor | None = None,
+    mask: Tensor | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    """Barlow Twins in several heads, each pair of features at its own temperature."""
+
 def multi_head_contrastive(
     positive: Tensor,
     negative: Tensor,
@@ -2462,6 +2478,7 @@ def one_versus_rest_dice(
     alpha: float = 0.01,
     smooth: float = 1.0,
     label_smoothing: float = 0.0,
+    hard_negatives: float | None = None,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,
@@ -2575,6 +2592,7 @@ def plackett_luce_distillation(
     *,
     weights: str = "teacher",
     temperature: float = 1.0,
+    step_weights: Tensor | None = None,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
     ignore_index: int | None = -100,

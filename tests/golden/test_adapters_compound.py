@@ -166,10 +166,11 @@ def test_gradients_that_agree_are_added_and_the_first_may_be_zero() -> None:
     close(none["merged_shared"], h)
 
 
-@pytest.mark.parametrize("weights", ["teacher", "uniform", "ce"])
+@pytest.mark.parametrize("weights", ["teacher", "uniform", "ce", "listed"])
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_plackett_luce_by_weights(weights: str, classes: int, reduction: str) -> None:
+    listed = [1 / (1 + k) for k in range(classes)]
     s, t, y = RANDOM.normal(size=(3, classes)), RANDOM.normal(size=(3, classes)), RANDOM.integers(0, classes, 3)
 
     def values(s: np.ndarray) -> np.ndarray:
@@ -178,14 +179,16 @@ def test_plackett_luce_by_weights(weights: str, classes: int, reduction: str) ->
             rest = [k for k in np.argsort(-t[row]) if k != y[row]]
             order = np.array([y[row], *rest])
             soft = np.exp(log_softmax(t[row] / 4))[order]
-            a = {"teacher": soft, "uniform": np.full(classes, 1 / classes), "ce": np.eye(classes)[0]}[weights]
+            named = {"teacher": soft, "uniform": np.full(classes, 1 / classes), "ce": np.eye(classes)[0]}
+            a = listed if weights == "listed" else named[weights]
             ranked = s[row][order]
             found.append(sum(a[k] * (np.log(np.exp(ranked[k:]).sum()) - ranked[k]) for k in range(classes)))
         return np.array(found)
 
     reduce = {"mean": np.mean, "sum": np.sum, "none": lambda v: v}[reduction]
     inputs = {"input": s, "teacher_logits": t, "target": y}
-    got = run("pld", inputs, weights=weights, temperature=4.0, reduction=reduction)
+    given = listed if weights == "listed" else weights
+    got = run("pld", inputs, weights=given, temperature=4.0, reduction=reduction)
     close(got["loss"], reduce(values(s)))
     close(got["loss_none"], values(s))
     close(got["grad_input"], slopes(lambda x: np.sum(reduce(values(x))), s), 1e-6, 1e-8)

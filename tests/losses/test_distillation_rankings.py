@@ -67,6 +67,16 @@ def test_the_first_step_is_cross_entropy() -> None:
     close(two, share * F.cross_entropy(student[:, :2], target % 2, reduction="none"))
 
 
+def test_step_weights_take_the_place_of_the_teachers() -> None:
+    student, teacher, target = draw(5, 4), draw(5, 4), torch.arange(5) % 4
+    uniform = P.plackett_luce_distillation(student, teacher, target, weights="uniform")
+    close(P.plackett_luce_distillation(student, teacher, target, step_weights=torch.full((4,), 0.25).double()), uniform)
+    first = torch.tensor([1.0, 0.0, 0.0, 0.0]).double()
+    close(P.plackett_luce_distillation(student, teacher, target, step_weights=first), F.cross_entropy(student, target))
+    with pytest.raises(InputError, match="step_weights"):
+        P.plackett_luce_distillation(student, teacher, target, step_weights=-first)
+
+
 def test_the_temperature_touches_the_weights_alone() -> None:
     student, teacher, target = draw(5, 4), draw(5, 4, seed=1), torch.tensor([0, 3, 1, 2, 2])
     hot = P.plackett_luce_distillation(student, teacher, target, temperature=1e12)

@@ -86,6 +86,21 @@ def test_partners_belong_and_do_not():
         draw_partners(label, pairing="both")
 
 
+def test_hard_partners_are_the_closest_negatives():
+    label = torch.tensor([0, 0, 1, 1, 1])
+    embedding = torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, 0.3], [0.0, 1.0], [1.0, 0.6]])
+    generator = torch.Generator().manual_seed(0)
+    drawn = [draw_partners(label, embedding=embedding, hard_k=2, generator=generator).second for _ in range(40)]
+    assert {int(second[0]) for second in drawn} == {2, 4}
+    hardest = draw_partners(label, embedding=embedding, hard_k=1, generator=generator)
+    assert hardest.second.tolist() == [2, 2, 1, 1, 1]
+    everything = draw_partners(label, embedding=embedding, hard_k=9, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(everything.second, draw_partners(label, generator=torch.Generator().manual_seed(1)).second)
+    for wrong in ({"hard_k": 0, "embedding": embedding}, {"hard_k": 2}):
+        with pytest.raises(perdita.InputError, match="hard_k"):
+            draw_partners(label, **wrong)
+
+
 def test_shares_and_pairings_come_from_the_generator():
     shares = [draw_share(2.0, generator=torch.Generator().manual_seed(3)) for _ in range(2)]
     assert shares[0] == shares[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -137,3 +139,17 @@ def test_the_other_forms_of_the_table() -> None:
     )  # fmt: skip
     written = -views[0] / (2 * views[1]) - views[2] / (2 * views[3]) + cost(views[1]) + cost(views[3])
     torch.testing.assert_close((first + second) / 2, written.sum(0).mean())
+
+
+def test_barlow_twins_of_one_head_at_temperatures_of_one() -> None:
+    torch.manual_seed(0)
+    first, second = torch.randn(2, 9, 2, 4, dtype=torch.float64)
+    one = torch.ones(2, 4, 4, dtype=torch.float64)
+    each = [P.barlow_twins(first[:, head], second[:, head], redundancy=0.1) for head in range(2)]
+    found = P.multi_head_barlow_twins(first, second, one, redundancy=0.1, beta=0.0)
+    torch.testing.assert_close(found, sum(each))
+    warm = one + torch.eye(4)  # 2 for features that belong together, whose cost counts; 1 for all others
+    cost = 8 * (4 * math.log(2) + 0.5 - 3)  # eight of the former; of the latter three for each, which count against it
+    beside = P.multi_head_barlow_twins(first, second, warm, redundancy=0.1, beta=0.5, dimension=8)
+    alone = P.multi_head_barlow_twins(first, second, warm, redundancy=0.1, beta=0.0)
+    torch.testing.assert_close(beside - alone, torch.tensor(0.5 * cost, dtype=torch.float64))

@@ -6,6 +6,7 @@ from sklearn.metrics import f1_score
 
 import perdita.functional as P
 from tests.references.imbalance.batch_overlap import set_dice as reference
+from tests.references.imbalance.item_overlap import one_versus_rest_dice as of_classes
 
 
 def batch(n=60):
@@ -33,6 +34,20 @@ def test_masked_items_are_no_hard_negatives():
     mask = torch.rand(60, generator=torch.Generator().manual_seed(5)) > 0.3
     found = P.set_dice(logits.masked_fill(~mask, torch.nan), target, hard_negatives=1.0, mask=mask)
     torch.testing.assert_close(found, P.set_dice(logits[mask], target[mask], hard_negatives=1.0))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 2.5, 1e6])
+def test_every_class_has_its_own_hard_negatives(ratio, masked):
+    generator = torch.Generator().manual_seed(6)
+    logits = torch.randn(12, 4, 3, generator=generator, dtype=torch.float64)
+    target = torch.randint(4, (12, 3), generator=generator)
+    mask = torch.rand(12, 3, generator=generator) > 0.3 if masked else None
+    spoilt = logits if mask is None else logits.masked_fill(~mask.unsqueeze(1), torch.nan)
+    found = P.one_versus_rest_dice(spoilt, target, hard_negatives=ratio, mask=mask, reduction="none")
+    given = None if mask is None else mask.numpy()
+    expected = of_classes(logits.numpy(), target.numpy(), hard_negatives=ratio, mask=given)
+    torch.testing.assert_close(found, torch.as_tensor(expected))
 
 
 @pytest.mark.parametrize("square", [False, True])

@@ -13,6 +13,7 @@ from torch import Tensor
 import perdita
 import perdita.functional as P
 from perdita.core.errors import InputError
+from perdita.losses.embedding import triplet as triplets
 from perdita.losses.embedding.similarity import SIMILARITIES, distance, resolve_similarity
 
 LABELLED = ["boundary_margin", "circle", "contrastive", "lifted_structure", "multi_similarity", "nt_xent", "sup_con",
@@ -112,8 +113,10 @@ def test_siglip_is_a_binary_cross_entropy() -> None:
     torch.testing.assert_close(P.siglip(x, z, symmetric=True), expected)
 
 
-def test_triplets_count_without_visiting_them() -> None:
+@pytest.mark.parametrize("items", [4, 20], ids=["few of a class, looked at", "many, sorted"])
+def test_triplets_count_without_visiting_them(items: int) -> None:
     x, y = balanced(40, 3)
+    y = torch.arange(40) // items
     s = resolve_similarity("normalized_euclidean")(x, x)
     same = y.unsqueeze(0) == y.unsqueeze(1)
     positive = same & ~torch.eye(40, dtype=torch.bool)
@@ -170,6 +173,26 @@ def test_degenerate_triplets(kind: str, case: str) -> None:
     x, y = DEGENERATE[case]
     x = x.clone().requires_grad_()
     expect_calm(P.triplet(x, y, kind=kind), x)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.1])
+@pytest.mark.parametrize("grid", [False, True], ids=["anywhere", "on a grid, with ties"])
+def test_few_triplets_equal_sorted_ones(grid: bool, margin: float) -> None:
+    """Anchors of three positives, of one and of none; a tie with a margin of 0 is no active triplet."""
+    label = torch.tensor([0, 0, 0, 0, 1, 1, 2])
+    similarity = torch.randint(-3, 1, (7, 7)).double() if grid else torch.randn(7, 7, dtype=torch.float64)
+    positive, negative = masks_of(label)
+    looked = triplets._partners_by_looks(similarity, positive, negative, margin, most=3)
+    torch.testing.assert_close(triplets._partners_by_sorting(similarity, positive, negative, margin), looked)
+    gap = similarity.unsqueeze(1) + margin - similarity.unsqueeze(2)  # (a, p, n)
+    active = (gap > 0) & positive.unsqueeze(2) & negative.unsqueeze(1)
+    torch.testing.assert_close(looked[1], active.sum((1, 2)).double())
+    torch.testing.assert_close(looked[0], active.sum(1).double() - active.sum(2))
+
+
+def masks_of(label: Tensor) -> tuple[Tensor, Tensor]:
+    same = label.unsqueeze(1) == label
+    return same & ~torch.eye(len(label), dtype=torch.bool), ~same
 
 
 @pytest.mark.parametrize("name", ["sup_con", "nt_xent", "circle", "triplet"])

@@ -195,3 +195,33 @@ def test_equal_scores_are_finite_and_pull_the_relevant_up(name):
     assert gradient.isfinite().all()
     if name != "neural_ndcg":  # equal scores place every item alike
         assert (gradient[:, 0] < 0).all()
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("places", [1, 700, 1 << 17])
+def test_ratios_give_the_counts_of_sigmoids_and_both_derivatives(monkeypatch, places, ragged):
+    monkeypatch.setattr(soft_ranks, "PLACES", places)
+    values = torch.randn(3, 37, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    kept = torch.arange(37) < torch.tensor([[37], [20], [1]]) if ragged else None
+    there = torch.ones_like(values) if kept is None else kept.double()
+    results = []
+    for counts in (partial(soft_ranks.values_of, soft_ranks.RATIOS), soft_ranks._tiled_counts):
+        leaf = (values * there).requires_grad_()
+        found = counts(leaf, kept) * there
+        (slope,) = torch.autograd.grad(found.square().sum(), leaf, create_graph=True)
+        (plain_slope,) = torch.autograd.grad(counts(leaf, kept).mul(there).square().sum(), leaf)
+        (bend,) = torch.autograd.grad((slope**3).sum(), leaf)
+        results.append([found, slope * there, plain_slope * there, bend * there])
+    torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("name", ["list_net", "list_mle", "xe_ndcg", "approx_ndcg"])
+def test_scores_far_apart_and_far_from_zero_have_the_value_of_their_gaps(name):
+    """On either side of the range in which one scale does."""
+    scores, target = drawn()
+    mask = torch.arange(7) < torch.tensor([[7], [5], [3], [1]])
+    near = value_and_gradient(LISTS[name], scores, target, mask=mask)
+    far = value_and_gradient(LISTS[name], scores + 1e4, target, mask=mask)
+    torch.testing.assert_close(far, near, rtol=1e-9, atol=1e-9)
+    spoilt = torch.where(mask, scores, torch.tensor([torch.nan, 1e300]).double().repeat(4)[:7])
+    torch.testing.assert_close(value_and_gradient(LISTS[name], spoilt, target, mask=mask), near)

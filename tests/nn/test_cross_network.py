@@ -51,6 +51,23 @@ def test_a_layer_by_hand():
     assert ((network.biases[0] >= 0) & (network.biases[0] <= 1)).all()
 
 
+def test_batch_norm_scales_the_mask_of_each_head_over_the_batch():
+    torch.manual_seed(0)
+    network = LinearCross(4, 1, layer_norm=False, batch_norm=3)
+    x = torch.randn(5, 3, 4) * torch.tensor([1.0, 10.0, 100.0]).view(3, 1)
+    half = x @ network.weights[0].weight.T  # (n, heads, d / 2)
+    centred = half - half.mean((0, 2), keepdim=True)
+    scaled = centred / (half.var((0, 2), correction=0, keepdim=True) + 1e-5).sqrt()
+    crossed = torch.cat([half, half * scaled.relu()], 2) + network.biases[0]
+    torch.testing.assert_close(network.features(x), x * crossed + x)
+    fields = torch.randint(2, (6, 2))
+    fused = FusedCrossNetwork([3, 2], width=4, heads=2, batch_norm=True)
+    assert fused(fields)[1].shape == (6, 2)
+    running = fused.linear.norms[0][0].running_mean
+    assert running.shape == (2,)
+    assert (running != 0).any()
+
+
 def test_heads_hold_the_first_halves_of_all_fields_then_the_second():
     network = FusedCrossNetwork([3, 2], width=4, heads=2)
     with torch.no_grad():

@@ -17,6 +17,7 @@ from perdita.training.causal_balancing import (
     kernel_balance_gap,
     kernel_balance_loss,
     kernel_functions,
+    median_gamma,
     snips_estimate,
     worst_anchors,
 )
@@ -142,3 +143,18 @@ def test_doubly_robust_is_exact_where_the_errors_are_imputed_exactly():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_the_median_heuristic_sets_the_width():
+    x = torch.tensor([[0.0], [1.0], [3.0]])  # distances 1, 2 and 3
+    assert median_gamma(x) == pytest.approx(1 / 4)
+    assert median_gamma(x, kernel="exponential") == pytest.approx(1 / 2)
+    assert median_gamma(10 * x) == pytest.approx(1 / 400)
+    assert median_gamma(torch.ones(4, 2)) == median_gamma(x[:1]) == 1.0
+    many = torch.randn(5000, 3, generator=torch.Generator().manual_seed(0))
+    assert median_gamma(many) == pytest.approx(1 / torch.pdist(many[:2000]).median().item() ** 2, rel=0.05)
+    named, found = (
+        fit_balancing_weights(FEATURES[OBSERVED], FEATURES, Balancing(gamma=gamma, steps=20), generator=seeded())
+        for gamma in (median_gamma(FEATURES), None)
+    )
+    torch.testing.assert_close(found, named)

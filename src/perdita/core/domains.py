@@ -39,7 +39,7 @@ DOMAINS: dict[str, Domain] = {
     "unit": Domain("numbers in [0, 1]", lambda x: (x < 0) | (x > 1), 0.5, lambda x: x.amin() >= 0 and x.amax() <= 1),
     "simplex": Domain("probabilities over dimension 1 that sum to one", _off_simplex, fill=1.0),
     "log_probs": Domain("log-probabilities (<= 0)", lambda x: x > 1e-2, inside=lambda x: x.amax() <= 1e-2),
-    "nonnegative": Domain("numbers >= 0", lambda x: x < 0, 1.0, lambda x: x.amin() >= 0),
+    "nonnegative": Domain("numbers >= 0", lambda x: x < 0, 1.0, lambda x: x.amin().item() >= 0),
     "positive": Domain("numbers > 0", lambda x: x <= 0, 1.0, lambda x: x.amin() > 0),
 }
 

@@ -52,10 +52,8 @@ def reduce(
     if reduction == "none":
         return values
     total = values.sum()
-    if reduction == "sum":
-        return total
-    if normalizer is not None:
-        return total / normalizer
+    if reduction == "sum" or normalizer is not None:
+        return total if normalizer is None else total / normalizer
     denominator = torch.ones_like(values) if count is None else count.to(values.dtype).expand_as(values)
     if weight is not None:
         denominator = denominator * weight
@@ -73,7 +71,9 @@ def align(tensor: Tensor, extents: Sequence[int], name: str) -> Tensor:
         raise InputError(f"{name} must be a tensor, not {type(tensor).__name__}")
     if name == "mask" and tensor.dtype is not torch.bool:
         raise InputError(f"mask must be a boolean tensor (True = counts), not {tensor.dtype}")
-    shape = tuple(tensor.shape)
+    shape = tensor.shape
+    if shape == extents:
+        return tensor
     if len(shape) > len(extents) or any(a not in (1, b) for a, b in zip(shape, extents, strict=False)):
-        raise InputError(f"{name} must have shape {tuple(extents)} or a beginning of it, not {shape}")
+        raise InputError(f"{name} must have shape {tuple(extents)} or a beginning of it, not {tuple(shape)}")
     return tensor.reshape(shape + (1,) * (len(extents) - len(shape)))

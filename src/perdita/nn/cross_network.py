@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -20,10 +20,19 @@ class _Cross(nn.Module):
 
         h = W x in R^{D/2},    C(x) = [h ; h * relu(LayerNorm(h))]
 
-    The mask in the second half leaves about half of it out, and the halves share their weights.
+    The mask in the second half leaves about half of it out, and the halves share their weights. With batch norm, the
+    mask is relu(LayerNorm(BatchNorm(h))), each head scaled by its mean and variance over the batch.
     """
 
-    def __init__(self, dimension: int, layers: int, *, layer_norm: bool = True, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        layers: int,
+        *,
+        layer_norm: bool = True,
+        batch_norm: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         if dimension < 2 or dimension % 2 or layers < 1:
             raise InputError(f"dimension must be even and layers at least 1, not {dimension} and {layers}")
@@ -31,6 +40,8 @@ class _Cross(nn.Module):
         self.biases = nn.ParameterList(nn.Parameter(torch.rand(dimension)) for _ in range(layers))
         norm = (lambda: nn.LayerNorm(dimension // 2)) if layer_norm else nn.Identity
         self.norms = nn.ModuleList(norm() for _ in range(layers))
+        if batch_norm is not None:
+            self.norms = nn.ModuleList(nn.Sequential(nn.BatchNorm1d(batch_norm), norm) for norm in self.norms)
         self.dropout, self.readout = nn.Dropout(dropout), nn.Linear(dimension, 1)
 
     def features(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
@@ -60,6 +71,7 @@ class LinearCross(_Cross):
         dimension: D, even.
         layers: how many.
         layer_norm: False takes the mask from h itself.
+        batch_norm: number of heads, of vectors (n, heads, D), to normalise each over the batch before that; None: none.
         dropout: after each layer.
 
     Raises:
@@ -98,6 +110,7 @@ class FusedCrossNetwork(nn.Module):
         heads: how many.
         exponential_layers, linear_layers: of the two networks.
         layer_norm, dropout: of both.
+        batch_norm: whether the masks of both are normalised over the batch too, each head by itself.
 
     Raises:
         InputError: no field, an odd width, no head, no layer.
@@ -117,6 +130,7 @@ class FusedCrossNetwork(nn.Module):
         exponential_layers: int = 2,
         linear_layers: int = 2,
         layer_norm: bool = True,
+        batch_norm: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -130,7 +144,8 @@ class FusedCrossNetwork(nn.Module):
         self.heads, self.width = heads, width
         self.embedding = nn.Embedding(sum(sizes), heads * width)
         nn.init.normal_(self.embedding.weight, std=0.1)
-        dimension, given = len(sizes) * width, {"layer_norm": layer_norm, "dropout": dropout}
+        dimension, each = len(sizes) * width, heads if batch_norm else None
+        given: dict[str, Any] = {"layer_norm": layer_norm, "batch_norm": each, "dropout": dropout}
         self.exponential = ExponentialCross(dimension, exponential_layers, **given)
         self.linear = LinearCross(dimension, linear_layers, **given)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEAST_WEIGHT = 1e-6  # in w log w
 RIDGE = 1e-3
 SELECTIONS = ("random", "adaptive", "worst")
-
+MEDIAN_ROWS = 1000  # rows among which a median of distances is looked for
 
 KERNELS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "gaussian": lambda x, y, gamma: torch.exp(-gamma * squared_distance(x, y)),
@@ -47,6 +47,18 @@ def kernel_functions(
     if not gamma > 0:
         raise InputError(f"gamma must be above 0, not {gamma}")
     return KERNELS[kernel](features, anchors, gamma)
+
+
+@component("kernel-balancing")
+def median_gamma(features: Float[Tensor, "n d"], *, kernel: str = "gaussian") -> float:
+    """The median heuristic: one over the median distance of different rows, squared for the Gaussian kernel.
+
+    Scale the features first. Of many rows some, evenly spaced, stand for all; a median of 0 gives 1.
+    """
+    rows = features.detach()[:: max(1, len(features) // MEDIAN_ROWS)]
+    place = torch.arange(len(rows), device=rows.device)
+    median = distance(rows, rows)[place.unsqueeze(1) < place].median().item() if len(rows) > 1 else 0.0
+    return 1.0 if not median > 0 else 1 / (median**2 if kernel == "gaussian" else median)
 
 
 @component("kernel-balancing")
@@ -160,7 +172,7 @@ class Balancing:
     """
 
     kernel: str = "gaussian"
-    gamma: float = 0.1
+    gamma: float | None = 0.1  # None: by the median heuristic
     select: str = "random"  # or adaptive, worst
     anchors: int = 16
     rounds: int = 4
@@ -214,7 +226,8 @@ def fit_balancing_weights(
     start = torch.ones_like(features_observed[:, 0]) if prior is None else prior
     if not (start > 0).all():
         raise InputError("prior must hold numbers > 0")
-    shape: dict[str, Any] = {"kernel": how.kernel, "gamma": how.gamma}
+    gamma = median_gamma(features_all, kernel=how.kernel) if how.gamma is None else how.gamma
+    shape: dict[str, Any] = {"kernel": how.kernel, "gamma": gamma}
     scores = start.detach().log().clone().requires_grad_()
     optimizer = torch.optim.Adam([scores], lr=how.learning_rate)
     anchors = features_all[:0]

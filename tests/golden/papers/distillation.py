@@ -11,7 +11,7 @@ import perdita.functional as P
 from perdita.losses.distillation.masked_language import distillation_terms
 from perdita.training.gradient_alignment import aligned_sum
 from tests.golden.adapters import adapter
-from tests.golden.reader import Reader
+from tests.golden.reader import Reader, UnreadError
 
 
 @adapter("pld")
@@ -20,8 +20,13 @@ def pld(inputs: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     read = Reader(inputs, params)
     tensors = read.tensor("input"), read.constant("teacher_logits"), read.constant("target")
     weights = {"teacher": "teacher", "uniform": "uniform", "ce": "first"}
-    chosen = weights[read.param("weights", "teacher", among=tuple(weights))]
-    options = {"weights": chosen, "temperature": read.param("temperature", 1.0)}
+    options = {"temperature": read.param("temperature", 1.0)}
+    if isinstance(chosen := read.option("weights", "teacher"), list):
+        options["step_weights"] = torch.tensor(chosen, dtype=torch.float64)
+    elif chosen in weights:
+        options["weights"] = weights[chosen]
+    else:
+        raise UnreadError(f"param weights is {chosen!r}; known are {', '.join(weights)} and a list")
     if read.has("ignore_index"):
         options["ignore_index"] = read.param("ignore_index")
     reduction = read.param("reduction", "mean", among=("mean", "sum", "none"))

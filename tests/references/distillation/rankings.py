@@ -10,8 +10,9 @@ from tests.references.classification.focal import Array, log_probabilities
 
 
 def plackett_luce_distillation(
-    logits: Array, teacher_logits: Array, target: Array, *, weights: str = "teacher", temperature: float = 1.0
-) -> Any:
+    logits: Array, teacher_logits: Array, target: Array, *, weights: str = "teacher", temperature: float = 1.0,
+    step_weights: Array | None = None,
+) -> Any:  # fmt: skip
     values = np.zeros(target.shape)
     for place in np.ndindex(values.shape):
         at = (place[0], slice(None), *place[1:])
@@ -20,6 +21,7 @@ def plackett_luce_distillation(
         share = np.exp(log_probabilities(teacher / temperature))
         for rank, chosen in enumerate(order):
             weight = {"teacher": share[chosen], "uniform": 1 / len(order), "first": float(rank == 0)}[weights]
+            weight = weight if step_weights is None else step_weights[rank]
             values[place] -= weight * log_probabilities(student[order[rank:]])[0]
     return values
 

@@ -50,12 +50,19 @@ def self_adjusting_dice(logits, target, alpha=0.01, smooth=1.0):
     return values
 
 
-def one_versus_rest_dice(logits, target, alpha=0.01, smooth=1.0, label_smoothing=0.0):
+def one_versus_rest_dice(logits, target, alpha=0.01, smooth=1.0, label_smoothing=0.0, hard_negatives=None, mask=None):
     truth = np.moveaxis(distribution(target, logits.shape[1], label_smoothing), 1, -1)
+    places = [place for place in np.ndindex(truth.shape[:-1]) if mask is None or mask[place]]
     values = np.zeros(truth.shape[:-1])
-    for place in np.ndindex(values.shape):
-        for k, p in enumerate(class_probabilities(logits, place)):
-            values[place] += dice_term(fade(p, alpha), truth[place][k], smooth, True)
+    for k in range(truth.shape[-1]):
+        p = {place: class_probabilities(logits, place)[k] for place in places}
+        kept = places
+        if hard_negatives is not None:
+            positives = [place for place in places if np.asarray(target)[place] == k]
+            negatives = sorted((place for place in places if place not in positives), key=lambda place: -p[place])
+            kept = positives + negatives[: int(hard_negatives * len(positives))]
+        for place in kept:
+            values[place] += dice_term(fade(p[place], alpha), truth[place][k], smooth, True)
     return values
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import perdita
 from perdita.claims.harness import Claim, Evidence, paired
@@ -28,6 +28,7 @@ RECIPE = Training(
     epochs=11, batch_size=64, optimizer="adam", learning_rate=2e-3, weight_decay=0.0, schedule="constant"
 )  # 750 items: 12 steps in an epoch, 252 in all
 RATES = (1e-3, 1e-2)
+APART = 1_000_000  # class vectors are drawn apart from the data of a seed
 
 
 def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evidence:
@@ -36,15 +37,12 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     150 simulated identities of 10 items: an identity's own 12 numbers and 24 others, mixed into 48 by two layers of
     tanh. Half of them are trained on; all pairs of the other half's items are verified by cosine.
     """
-    arms = {
-        "CosFace": perdita.CosFace(**HEAD),
-        "all negatives": perdita.Unpg(**HEAD, head="cos_face", filtered=False),
-        "filtered negatives": perdita.Unpg(**HEAD, head="cos_face"),
+    heads: dict[str, Callable[[], nn.Module]] = {
+        "CosFace": lambda: perdita.CosFace(**HEAD),
+        "all negatives": lambda: perdita.Unpg(**HEAD, head="cos_face", filtered=False),
+        "filtered negatives": lambda: perdita.Unpg(**HEAD, head="cos_face"),
     }
-    first = start(TRAINED, DIMENSION, torch.Generator().manual_seed(0))  # class vectors, the same for all arms
-    for criterion in arms.values():
-        criterion.load_state_dict({"class_vectors": first})
-        criterion.to(device)
+    arms = {arm: [_started(head(), seed).to(device) for seed in seeds] for arm, head in heads.items()}
     folds, labels = _simulated(seeds, device)
     training = replace(RECIPE, epochs=1) if short else RECIPE
     trained = train_together(arms, lambda: mlp((FEATURES,), DIMENSION, (128,)), folds, training, seeds)
@@ -70,6 +68,13 @@ def verdict(evidence: Evidence) -> str:
     if evidence.effect <= 0:
         return "does not hold"
     return "holds" if evidence.details["wins"] >= 0.75 * evidence.n else "inconclusive"
+
+
+def _started(criterion: nn.Module, seed: int) -> nn.Module:
+    """With class vectors of the seed, the same for all arms."""
+    first = start(TRAINED, DIMENSION, torch.Generator().manual_seed(APART + seed))
+    criterion.load_state_dict({"class_vectors": first})
+    return criterion
 
 
 def _simulated(seeds: Sequence[int], device: str) -> tuple[list[Fold], Int[Tensor, "n"]]:

@@ -36,13 +36,20 @@ def suffix_logsumexp(
         there: (n, c, *d), False for places at the end that do not count; their values mean nothing, and theirs of the
             scores are to be 0.
     """
-    if scores.shape[1] > 1 and may_look({"scores": scores}) and scores.numel():
-        low, high = torch.aminmax(scores.detach())
-        if (high - low).item() < -0.7 * math.log(torch.finfo(scores.dtype).tiny):
-            return _suffix_in_one_scale(scores, there)
+    if in_one_scale(scores):
+        return _suffix_in_one_scale(scores, there)
     if there is not None:
         scores = torch.where(there, scores, most_negative(scores.dtype))
     return _suffix_by_doubling(scores)
+
+
+def in_one_scale(scores: Float[Tensor, "n c *d"]) -> bool:
+    """Whether a host may look and sees that all scores lie so near each other that sums of exponentials need one scale
+    alone; a NaN lies near nothing."""
+    if not (scores.shape[1] > 1 and may_look({"scores": scores}) and scores.numel()):
+        return False
+    low, high = torch.aminmax(scores.detach())
+    return (high - low).item() < -0.7 * math.log(torch.finfo(scores.dtype).tiny)
 
 
 def _suffix_in_one_scale(
@@ -86,6 +93,7 @@ def teacher_order(teacher_logits: Float[Tensor, "n c *d"], target: Int[Tensor, "
         convex=True, bounded=False, nonnegative=True, shift_invariant=True, scale_invariant=False, differentiable=True
     ),
     ranges={"weights": Choice(("teacher", "uniform", "first")), "temperature": TEMPERATURE},
+    domains={"step_weights": "nonnegative"},
     ignore_index=-100,
     cost=Cost(time="n c log c", memory="n c log c", passes=12),
 )
@@ -96,6 +104,7 @@ def plackett_luce_distillation(
     *,
     weights: str = "teacher",
     temperature: float = 1.0,
+    step_weights: Float[Tensor, "c"] | None = None,
 ) -> Float[Tensor, "n *d"]:
     r"""How unlikely the student finds the teacher's ranking of the classes, led by the label.
 
@@ -115,13 +124,15 @@ def plackett_luce_distillation(
         weights: "teacher" as above; "uniform" for 1/c each, ListMLE over c; "first" for the label's step alone with a
             weight of 1, cross-entropy.
         temperature: T of the weights, above 0; the paper has 1 for ImageNet and 4 for CIFAR-100.
+        step_weights: (c,) weights a of the steps from the label's on, the same for all items, in place of ``weights``
+            (falling ones make P-ListMLE).
 
     Returns:
         (n, *d) non-negative values.
 
     Raises:
-        InputError: a teacher with another number of classes, labels outside 0..c-1, other weights, a temperature that
-            is not above 0.
+        InputError: a teacher with another number of classes, labels outside 0..c-1, other weights, step weights below
+            0, a temperature that is not above 0.
 
     Example:
         >>> logits, teacher_logits = torch.tensor([[2.0, 0.0, 1.0]]), torch.tensor([[0.0, 1.0, 2.0]])
@@ -135,6 +146,8 @@ def plackett_luce_distillation(
     order = teacher_order(teacher_logits, target)
     ranked = logits.gather(1, order)
     steps = suffix_logsumexp(ranked) - ranked
+    if step_weights is not None:
+        return (step_weights.view(-1, *[1] * (steps.ndim - 2)) * steps).sum(1)
     if weights == "first":
         return steps[:, 0]
     if weights == "uniform":

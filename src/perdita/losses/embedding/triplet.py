@@ -8,8 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Choice, Range, Traits
+from perdita.core.apply import may_look
+from perdita.core.numerics import most_negative
 from perdita.losses.embedding.pairs import pair_loss
 from perdita.losses.embedding.rows import excluded, highest, lowest, masked_sum
+from perdita.losses.ranking.lists import in_integers
 from perdita.losses.ranking.pair_sums import LOGISTIC, Pairs, pair_sums
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
+
+FEW = 16  # positives of an anchor that are faster looked at one by one than sorted
 
 
 @pair_loss(
@@ -46,7 +51,7 @@ def triplet(
 
     With ``smooth`` the maximum is log(1 + exp(…)): every triplet then is above 0 and counts. An anchor without a
     positive or without a negative has the value 0 and the count 0. "all" sorts each row instead of visiting its
-    triplets: O(m log m) for an anchor, not O(m^2), unless it is smooth.
+    triplets: O(m log m) for an anchor, not O(m^2), unless it is smooth or an anchor has few positives.
 
     Args:
         kind: "all", "semihard" or "hard".
@@ -68,6 +73,9 @@ def triplet(
         Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015, arXiv 1503.03832; "all" and "hard": Hermans, Beyer, Leibe,
         "In Defense of the Triplet Loss for Person Re-Identification", 2017, arXiv 1703.07737, equations 5 to 7.
     """
+    if kind == "all" and not smooth:
+        partners, count = _active_partners(similarity.detach(), positive, negative, margin)
+        return ((partners * similarity).sum(1) + margin * count).clamp_min(0.0), count
     both = positive.any(1) & negative.any(1)
     if kind == "hard":
         near = torch.where(both, lowest(similarity, positive).squeeze(1), 0.0)
@@ -77,14 +85,9 @@ def triplet(
         rival = similarity.gather(1, _semihard_rival(similarity.detach(), positive, negative))
         value = masked_sum(_above_zero(rival - similarity + margin, smooth), positive & both.unsqueeze(1))
         return value, positive.sum(1) * both.to(similarity.dtype)
-    if smooth:
-        near, far = positive.to(similarity.dtype), negative.to(similarity.dtype)
-        value = pair_sums(Pairs(LOGISTIC, _meet), similarity - margin, similarity, (near,), (far,)).sum(1)
-        return value, near.sum(1) * far.sum(1)
-    partners = _active_partners(similarity.detach(), positive, negative, margin)
-    count = masked_sum(partners, positive)
-    gap = masked_sum(partners * similarity, negative) - masked_sum(partners * similarity, positive)
-    return (gap + margin * count).clamp_min(0.0), count
+    near, far = positive.to(similarity.dtype), negative.to(similarity.dtype)
+    value = pair_sums(Pairs(LOGISTIC, _meet), similarity - margin, similarity, (near,), (far,)).sum(1)
+    return value, near.sum(1) * far.sum(1)
 
 
 def _above_zero(gap: Float[Tensor, "*b"], smooth: bool) -> Float[Tensor, "*b"]:
@@ -97,25 +100,47 @@ def _meet(rows: Sequence[Tensor], columns: Sequence[Tensor]) -> Tensor:
 
 def _active_partners(
     similarity: Float[Tensor, "b m"], positive: Bool[Tensor, "b m"], negative: Bool[Tensor, "b m"], margin: float
-) -> Float[Tensor, "b m"]:
-    """For a positive the number of negatives with s_n + margin > s_p, for a negative that of such positives.
+) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b"]]:
+    """For a negative the number of positives with s_p < s_n + margin, for a positive minus that of such negatives; and
+    the number of such pairs. One look at a time where a host may see that there are few positives, else by sorting."""
+    if may_look({"similarity": similarity}) and similarity.numel():
+        most = int(positive.sum(1).max())
+        if most <= FEW:
+            return _partners_by_looks(similarity, positive, negative, margin, most)
+    return _partners_by_sorting(similarity, positive, negative, margin)
 
-    Of all s_p and s_n + margin in falling order, the triplet of p and n is active where n comes before p.
-    """
+
+def _partners_by_looks(
+    similarity: Float[Tensor, "b m"], positive: Bool[Tensor, "b m"], negative: Bool[Tensor, "b m"], margin: float,
+    most: int,
+) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b"]]:  # fmt: skip
+    """All negatives against the first positive of each anchor, then the second, …, of at most so many."""
+    levels, place = excluded(similarity, positive).topk(most, dim=1)
+    levels = levels.masked_fill(levels <= most_negative(levels.dtype) / 2, torch.inf)  # an anchor with fewer
+    rivals = excluded(similarity + margin, negative)
+    partners, found = torch.zeros_like(similarity), torch.zeros_like(levels)
+    for look in range(most):
+        active = (rivals - levels[:, look : look + 1]).relu_().sign_()
+        partners += active
+        found[:, look] = active.sum(1)
+    return partners.scatter_add_(1, place, -found), found.sum(1)
+
+
+def _partners_by_sorting(
+    similarity: Float[Tensor, "b m"], positive: Bool[Tensor, "b m"], negative: Bool[Tensor, "b m"], margin: float
+) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b"]]:
+    """Of all s_p and s_n + margin in falling order, the triplet of p and n is active where n comes before p."""
     ahead, behind = negative.to(similarity.dtype), positive.to(similarity.dtype)
-    order = _falling(excluded(similarity + margin * ahead, positive | negative))
+    order = _falling(excluded(similarity + margin * ahead, positive | negative), positive)
     negatives, positives = ahead.gather(1, order), behind.gather(1, order)
-    after = positives.sum(1, keepdim=True) - positives.cumsum(1)
-    found = positives * negatives.cumsum(1) + negatives * after
-    return torch.zeros_like(similarity).scatter(1, order, found)
+    before = positives * negatives.cumsum(1)
+    after = negatives * (positives.sum(1, keepdim=True) - positives.cumsum(1))
+    return torch.zeros_like(similarity).scatter(1, order, after - before), before.sum(1)
 
 
-def _falling(values: Float[Tensor, "b m"]) -> Int[Tensor, "b m"]:
-    """Each row's places in falling order, by integers of the same order: they sort in half the time of floats."""
-    dtype = torch.int32 if values.dtype is torch.float32 else torch.int64
-    bits = values.view(dtype)
-    turned = bits ^ ((bits >> (torch.iinfo(dtype).bits - 1)) & torch.iinfo(dtype).max)  # negative floats rise downwards
-    return turned.argsort(dim=1, descending=True)
+def _falling(values: Float[Tensor, "b m"], first: Bool[Tensor, "b m"]) -> Int[Tensor, "b m"]:
+    """Each row's places in falling order; of equal ones those of ``first`` come first, as if they were larger."""
+    return (in_integers(values) + first).argsort(dim=1, descending=True)
 
 
 def _semihard_rival(

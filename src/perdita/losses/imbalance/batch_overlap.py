@@ -8,6 +8,7 @@ import torch
 
 from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.core.reduction import align
+from perdita.losses.imbalance.hard_negatives import hardest
 from perdita.losses.imbalance.item_overlap import ALPHA, SMOOTH, faded, quotient
 
 if TYPE_CHECKING:
@@ -80,18 +81,9 @@ def set_dice(
         counted = align(mask, logits.shape, "mask")
         share, logits, truth = (torch.where(counted, x, 0.0) for x in (share, logits, truth))
     if hard_negatives is not None:
-        share = share * hardest(logits, truth, share, hard_negatives)
+        positive, counted = (x.unsqueeze(1) for x in (truth > 0, share > 0))
+        share = share * hardest(logits.unsqueeze(1), positive, counted, hard_negatives).squeeze(1)
     found = faded(logits, alpha)
     sizes = found.square() + truth.square() if square else found + truth
     value = 1 - quotient(2 * (share * found * truth).sum() + smooth, (share * sizes).sum() + smooth)
     return torch.where(share.sum() == 0, (logits * 0).sum(), value)
-
-
-def hardest(logits: Tensor, truth: Tensor, share: Tensor, ratio: float) -> Float[Tensor, "n *d"]:
-    """1 for every positive and for the int(ratio * positives) negatives with the largest logit, 0 for the others."""
-    positive = (truth > 0) & (share > 0)
-    candidate = (truth == 0) & (share > 0)
-    scores = torch.where(candidate, logits.detach(), -torch.inf).flatten()
-    rank = scores.argsort(descending=True, stable=True).argsort().view_as(logits)
-    kept = candidate & (rank < (ratio * positive.sum()).floor())
-    return (positive | kept).to(logits.dtype)

@@ -12,9 +12,10 @@ from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution, most_negative
 from perdita.losses.classification.log_odds import split_top
 from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, is_spread, of_log_odds
+from perdita.losses.imbalance.hard_negatives import hardest
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
 ALPHA = Range(0, search=(0.0, 1.0))
@@ -214,7 +215,9 @@ def self_adjusting_dice(
         convex=False, bounded=True, nonnegative=True, symmetric=False, shift_invariant=True, scale_invariant=False,
         differentiable=True,
     ),
-    ranges={"alpha": ALPHA, "smooth": SMOOTH, "label_smoothing": LABEL_SMOOTHING},
+    ranges={
+        "alpha": ALPHA, "smooth": SMOOTH, "label_smoothing": LABEL_SMOOTHING, "hard_negatives": Range(0),
+    },
     cost=Cost(passes=5),
     ignore_index=-100,
 )  # fmt: skip
@@ -225,6 +228,8 @@ def one_versus_rest_dice(
     alpha: float = 0.01,
     smooth: float = 1.0,
     label_smoothing: float = 0.0,
+    hard_negatives: float | None = None,
+    mask: Bool[Tensor, "n *d"] | None = None,
 ) -> Float[Tensor, "n *d"]:
     r"""Dice of an item with its label, for every class against the rest, summed over the classes.
 
@@ -238,13 +243,16 @@ def one_versus_rest_dice(
         alpha: at least 0.
         smooth: at least 0; with 0 every wrong class costs 1.
         label_smoothing: in [0, 1].
+        hard_negatives: for each item of a class in the batch, how many of the others, those that most resemble it, cost
+            anything for that class; None for all.
+        mask: (n,) up to (n, *d); items where it is False do not count.
 
     Returns:
         (n, *d) values in [0, c].
 
     Raises:
         InputError: labels outside 0..c-1, soft targets that do not sum to one, a label_smoothing outside [0, 1], a
-            negative alpha or smooth.
+            negative alpha, smooth or hard_negatives.
 
     Example:
         >>> logits = torch.zeros(1, 2)
@@ -253,13 +261,27 @@ def one_versus_rest_dice(
 
     Source:
         The released code of Li et al., ACL 2020, arXiv 1911.02855, for several classes and squared denominators, which
-        are what its scripts use; without squares it divides an item's overlap by sums over the batch.
+        are what its scripts use; without squares it divides an item's overlap by sums over the batch. Its selection of
+        hard negatives raises an error for several classes; here each class selects as `set_dice` does.
     """
+    if mask is not None:
+        there = mask.expand(logits[:, 0].shape)
+        logits = torch.where(there.unsqueeze(1), logits, 0.0)
+        floating = target.dtype.is_floating_point
+        target = torch.where(there.unsqueeze(1) if floating else there, target, 1 / logits.shape[1] if floating else 0)
     index, top, log_p, odds, unit = split_top(logits)
     log_share = torch.add(log_p, torch.log1p(odds * -unit), alpha=alpha)
     log_share = log_share.scatter(1, index, alpha * F.logsigmoid(-top) + F.logsigmoid(top))
-    if is_spread(target, label_smoothing) or smooth <= NO_LESS:
-        return dice_of(log_share.exp(), as_distribution(target, logits, label_smoothing), smooth, True).sum(1)
+    if hard_negatives is not None or is_spread(target, label_smoothing) or smooth <= NO_LESS:
+        values = dice_of(log_share.exp(), as_distribution(target, logits, label_smoothing), smooth, True)
+        if hard_negatives is not None:
+            counted = (
+                torch.ones_like(values, dtype=torch.bool) if mask is None else there.unsqueeze(1).expand_as(values)
+            )
+            values = values * hardest(
+                logits.log_softmax(1), as_distribution(target, logits) > 0, counted, hard_negatives
+            )
+        return values.sum(1)
     place = target.long().unsqueeze(1)
     own = log_share.gather(1, place).squeeze(1).exp()
     wrong = log_share.scatter(1, place, most_negative(logits.dtype))

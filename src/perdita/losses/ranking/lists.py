@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Choice, Range
+from perdita.core.apply import may_look
 from perdita.core.numerics import most_negative
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Choices(NamedTuple):
     target: Float[Tensor, "n m"]
     kept: Bool[Tensor, "n m"] | None  # None where no item may be absent
     top: Float[Tensor, "n"]  # the largest relevance
+    counted: Float[Tensor, "n"] | None  # 1 for a list with a relevant item; None where a host saw that all have one
 
 
 def as_choices(
@@ -63,14 +65,18 @@ def as_choices(
     mask: Bool[Tensor, "n m"] | None,
 ) -> Choices:
     """Put the absent items last, without a weight in a softmax. Lists of length 0 get one absent item."""
-    target = target.detach().to(scores.dtype)
-    kept = None if mask is None else mask.expand_as(scores)
+    target = target.detach()
+    if target.dtype is not scores.dtype:
+        target = target.to(scores.dtype)
+    kept = mask if mask is None or mask.shape == scores.shape else mask.expand_as(scores)
     if scores.shape[1] == 0:
         scores, target = (F.pad(given, (0, 1)) for given in (scores, target))
         kept = torch.zeros_like(scores, dtype=torch.bool)
     if kept is not None:  # where takes a quarter of the time of masked_fill on a processor
         target = torch.where(kept, target, most_negative(target.dtype))
-    return Choices(scores, target, kept, target.amax(1))
+    top = target.amax(1)
+    every = may_look({"target": target}) and top.numel() > 0 and top.min().item() > 0
+    return Choices(scores, target, kept, top, None if every else top.sign().relu_())
 
 
 def within_list(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Float[Tensor, "n m"]:
@@ -81,7 +87,16 @@ def within_list(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"]) -> Floa
 def falling_order(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"] | None) -> Int[Tensor, "n m"]:
     """Places in falling order of the values, equal ones by their place, absent ones at the end."""
     values = values.detach() if kept is None else within_list(values.detach(), kept)
-    return values.argsort(dim=1, descending=True, stable=True)
+    return in_integers(values).argsort(dim=1, descending=True, stable=True)
+
+
+def in_integers(values: Float[Tensor, "n m"], positive: bool = False) -> Int[Tensor, "n m"]:
+    """Integers in the order of the values: they sort in less time. ``positive``: numbers below 0 are all equal."""
+    dtype = torch.int32 if values.dtype is torch.float32 else torch.int64
+    bits = (values + 0.0).view(dtype)  # without a zero below zero
+    if positive:
+        return bits
+    return bits ^ ((bits >> (torch.iinfo(dtype).bits - 1)) & torch.iinfo(dtype).max)  # negative ones rise downwards
 
 
 def gains(lists: Lists, gain: str) -> Float[Tensor, "n m"]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from perdita.core import Choice, Cost, Range, Traits, loss
-from perdita.core.numerics import most_negative
-from perdita.losses.distillation.rankings import suffix_logsumexp
-from perdita.losses.ranking.lists import Choices, as_choices
+from perdita.losses.distillation.rankings import in_one_scale
+from perdita.losses.ranking.known_slopes import CHOICE, ORDER, values_of
+from perdita.losses.ranking.lists import Choices, as_choices, in_integers
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
 SOFTMAX_TRAITS = Traits(
     convex=True, bounded=False, nonnegative=True, shift_invariant=True, scale_invariant=False, differentiable=True
 )
-
-
-def _choice(lists: Choices, weights: Float[Tensor, "n m"]) -> Float[Tensor, "n"]:
-    """Sum of weighted -log softmax of the scores; an absent item has a weight of 0 and a finite logarithm."""
-    scores = lists.scores
-    if lists.kept is not None:
-        scores = torch.where(lists.kept, scores, most_negative(scores.dtype))
-    return -(weights * scores.log_softmax(1)).sum(1)
 
 
 @loss(
@@ -78,17 +71,25 @@ def list_net(
         Learning-to-Rank with Binary Relevance", ICTIR 2019.
     """
     lists = as_choices(scores, target, mask)
-    counted = lists.top > 0
     if shares == "proportional":
-        relevance = lists.target.clamp_min(0.0)
-        return _choice(lists, relevance) / _above_zero(relevance.sum(1)) * counted, counted
+        return _choice(lists, _shares(lists.target.clamp_min(0.0)))
     level = lists.target if temperature == 1.0 else lists.target / temperature
-    return _choice(lists, level.softmax(1)) * counted, counted
+    return _choice(lists, level.softmax(1))
 
 
-def _above_zero(total: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """A sum of numbers >= 0, to divide by; a NaN stays."""
-    return total.clamp_min(torch.finfo(total.dtype).tiny)
+def _choice(lists: Choices, shares: Float[Tensor, "n m"]) -> Tensor | tuple[Tensor, Tensor]:
+    """The cross-entropy of shares, 0 of absent items."""
+    return _counted(values_of(CHOICE, lists.scores, shares, lists.counted, lists.kept), lists)
+
+
+def _counted(values: Float[Tensor, "n"], lists: Choices) -> Tensor | tuple[Tensor, Tensor]:
+    """With them, where not all lists count, which do."""
+    return values if lists.counted is None else (values, lists.counted)
+
+
+def _shares(weights: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
+    """Numbers >= 0 over the sum of their list; a NaN stays."""
+    return weights / weights.sum(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
 
 
 @loss(
@@ -141,25 +142,28 @@ def list_mle(
         "Position-Aware ListMLE: A Sequential Learning Process for Ranking", UAI 2014, with weights over the first.
     """
     lists = as_choices(scores, target, mask)
-    ranked = lists.scores.gather(1, lists.target.argsort(dim=1, descending=True, stable=True))
-    size: int | Int[Tensor, "n 1"] = ranked.shape[1]
-    if lists.kept is None:
-        steps = suffix_logsumexp(ranked) - ranked
-    else:  # the absent ones are now the last ones
+    order = in_integers(lists.target, positive=True).argsort(dim=1, descending=True, stable=True)
+    size: int | Int[Tensor, "n 1"] = order.shape[1]
+    there = None
+    counts = lists.top.new_ones(1, 1)
+    if lists.counted is not None:
+        counts = (lists.counted + 0.0 * lists.top).unsqueeze(1)  # a NaN of the relevance shows
+    if lists.kept is not None:  # the absent ones are now the last ones
         size = lists.kept.sum(1, keepdim=True)
-        there = torch.arange(ranked.shape[1], device=ranked.device) < size
-        ranked = torch.where(there, ranked, 0.0)
-        steps = torch.where(there, suffix_logsumexp(ranked, there) - ranked, 0.0)
+        there = (torch.arange(order.shape[1], device=order.device) < size).to(counts.dtype)
+        counts = counts * there
     if weights == "position":
-        steps = steps * _position_weights(steps, size)
-    counted = lists.top > 0
-    return steps[:, :k].sum(1) * (counted + 0.0 * lists.top), counted  # a NaN of the relevance shows
+        counts = counts * _position_weights(lists.target, size)
+    if k is not None:
+        counts = counts * (torch.arange(order.shape[1], device=order.device) < k).to(counts.dtype)
+    values = partial(values_of, ORDER) if in_one_scale(lists.scores) else ORDER.plain
+    return _counted(values(lists.scores, order, counts, there), lists)
 
 
-def _position_weights(steps: Float[Tensor, "n m"], size: int | Int[Tensor, "n 1"]) -> Float[Tensor, "n *m"]:
+def _position_weights(like: Float[Tensor, "n m"], size: int | Int[Tensor, "n 1"]) -> Float[Tensor, "n *m"]:
     """(2^(m - i) - 1) / (2^(m - 1) - 1), from powers that do not overflow; the last choice weighs nothing."""
-    behind = torch.arange(steps.shape[1], device=steps.device, dtype=steps.dtype)
-    last = torch.exp2(1 - torch.as_tensor(size, dtype=steps.dtype, device=steps.device))
+    behind = torch.arange(like.shape[1], device=like.device, dtype=like.dtype)
+    last = torch.exp2(1 - torch.as_tensor(size, dtype=like.dtype, device=like.device))
     return (torch.exp2(-behind) - last).clamp_min(0.0) / torch.where(last == 1, 1.0, 1 - last)
 
 
@@ -203,10 +207,10 @@ def xe_ndcg(
         Bruch, "An Alternative Cross Entropy Loss for Learning-to-Rank", WWW 2021, arXiv 1911.09798, equations 4 and 5.
     """
     lists = as_choices(scores, target, mask)
-    top, counted = lists.top.clamp_min(0.0).unsqueeze(1), lists.top > 0
+    top = lists.top.clamp_min(0.0).unsqueeze(1)
     least = torch.exp2(-top)  # 2^0 in a scale of each list's own, in which the largest 2^t is 1
-    noise = 0.5 if gamma is None or gamma.shape[1] == 0 else gamma
+    noise: float | Tensor = 0.5
+    if gamma is not None and gamma.shape[1]:
+        noise = gamma.detach() if lists.kept is None else torch.where(lists.kept, gamma.detach(), 0.5)
     raised = torch.exp2(lists.target - top) - noise * least
-    if lists.kept is not None:
-        raised = torch.where(lists.kept, raised, 0.0)
-    return _choice(lists, raised) / _above_zero(raised.sum(1)) * counted, counted
+    return _choice(lists, _shares(raised.clamp_min_(0.0)))  # below 0 only where an item is absent

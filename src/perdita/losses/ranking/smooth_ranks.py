@@ -8,7 +8,7 @@ import torch
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import most_negative
-from perdita.losses.ranking.lists import CUTOFF, GAIN, Lists, as_lists, discounts, falling_order, shares, within_list
+from perdita.losses.ranking.lists import CUTOFF, GAIN, Lists, as_lists, discounts, falling_order, shares
 from perdita.losses.ranking.soft_ranks import soft_counts
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def approx_ndcg(
     """
     lists = as_lists(scores, target, mask)
     scaled = lists.scores / temperature
-    rank = 0.5 + soft_counts(within_list(scaled, lists.kept) if lists.ragged else scaled)  # half above itself
+    rank = 0.5 + soft_counts(scaled, lists.kept if lists.ragged else None)  # half above itself
     reached = (shares(lists, gain) / torch.log2(1 + rank)).sum(1)
     return (1 - reached) * lists.counted, lists.counted
 

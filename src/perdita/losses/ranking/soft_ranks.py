@@ -5,7 +5,7 @@ For values s of a list, and columns of weights W without a gradient to these:
     (soft counts)_i = sum_j sigmoid(s_j - s_i),    (step sums)_ik = sum_j sigmoid(s_j - s_i) W_jk
 
 The sigmoids of a pair and of its reverse add up to 1, and their slopes are equal, so that only pairs with j >= i are
-made, tile by tile. They are made anew for the gradient.
+made, tile by tile. They are made anew for the gradient. Ratios, where they do, are cheap enough for all pairs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from perdita.losses.distillation.rankings import in_one_scale
+from perdita.losses.ranking.known_slopes import Form, values_of
+from perdita.losses.ranking.lists import within_list
+
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
 PLACES = 1 << 17  # pairs in a tile, so that it stays in a processor's cache
 
@@ -42,17 +46,64 @@ def bend(gap: Tensor) -> Tensor:
     return share * (1 - share) * (1 - 2 * share)
 
 
-def soft_counts(values: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
-    """For each item how many are above it; an item is half above itself."""
+def soft_counts(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"] | None = None) -> Float[Tensor, "n m"]:
+    """For each item how many are above it; an item is half above itself.
+
+    Where a host may look and sees that all values lie near each other, by ratios of exponentials: these are made once
+    for each item, not for each pair.
+
+    Args:
+        values: (n, m), 0 where an item is absent.
+        kept: (n, m), False for absent items, which are above nothing; their own counts mean nothing.
+    """
     if torch.compiler.is_compiling():  # which fuses the textbook form by itself
-        return whole_soft_counts(values)
-    found: Tensor = _SoftCounts.apply(values)
-    return found
+        return whole_soft_counts(values if kept is None else within_list(values, kept))
+    if in_one_scale(values):
+        return values_of(RATIOS, values, kept)
+    return _tiled_counts(values, kept)
 
 
 def whole_soft_counts(values: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
     """The textbook form: all pairs at once."""
     return (values.unsqueeze(1) - values.unsqueeze(2)).sigmoid().sum(2)
+
+
+def _tiled_counts(values: Float[Tensor, "n m"], kept: Bool[Tensor, "n m"] | None) -> Float[Tensor, "n m"]:
+    found: Tensor = _SoftCounts.apply(values if kept is None else within_list(values, kept))
+    return found
+
+
+def _ratio_counts(values: Tensor, kept: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """sigmoid(s_j - s_i) = e_j / (e_i + e_j) for e = exp(s - middle); absent columns have an e of 0."""
+    low, high = torch.aminmax(values, dim=1, keepdim=True)
+    own = columns = (values - (low + high) / 2).exp()
+    if kept is not None:
+        own, columns = torch.where(kept, own, 1.0), columns * kept.to(own.dtype)
+    counts = [share.sum(2) for _, share in _ratios(own, columns)]
+    return torch.cat(counts, 1), own, columns
+
+
+def _ratio_slopes(upstream: Tensor, values: Tensor, kept: Tensor | None, own: Tensor, columns: Tensor) -> Tensor:
+    found, theirs = [], upstream.unsqueeze(1)
+    for place, share in _ratios(own, columns):
+        slope = share.addcmul_(share, share, value=-1)
+        here = upstream[:, place] * slope.sum(2)
+        found.append((slope * theirs).sum(2) - here)
+    slopes = torch.cat(found, 1)
+    return slopes if kept is None else slopes * kept.to(slopes.dtype)
+
+
+def _ratios(own: Tensor, columns: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Places of a list in runs, and their ratios to all columns, (n, run, m)."""
+    columns = columns.unsqueeze(1)
+    size = max(1, PLACES // columns.numel())
+    for start in range(0, own.shape[1], size):
+        place = slice(start, start + size)
+        total = own[:, place].unsqueeze(2) + columns
+        yield place, torch.div(columns, total, out=total)
+
+
+RATIOS = Form(_tiled_counts, _ratio_counts, _ratio_slopes)
 
 
 def step_sums(values: Float[Tensor, "n m"], weights: Float[Tensor, "n m k"]) -> Float[Tensor, "n m k"]:

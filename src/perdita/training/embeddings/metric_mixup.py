@@ -46,15 +46,33 @@ class Partners(NamedTuple):
 
 @component("metrix")
 def draw_partners(
-    label: Int[Tensor, "n"], *, pairing: str = "positive", generator: torch.Generator | None = None
+    label: Int[Tensor, "n"],
+    *,
+    pairing: str = "positive",
+    embedding: Float[Tensor, "n d"] | None = None,
+    hard_k: int | None = None,
+    generator: torch.Generator | None = None,
 ) -> Partners:
     """A negative for each anchor and, to mix with it, a positive (pairing="positive") or the anchor itself ("anchor").
 
+    Args:
+        label: (n,) of the anchors.
+        pairing: "positive" or "anchor".
+        embedding: (n, d) the anchors, for ``hard_k``.
+        hard_k: draw among the anchor's k negatives of the largest cosine alone; None for all negatives.
+        generator: of the draws.
+
     Raises:
-        InputError: an unknown pairing.
+        InputError: an unknown pairing, a hard_k below 1 or without embeddings.
     """
     PAIRINGS.check("pairing", pairing)
     positive, negative = pair_masks(label, None)
+    if hard_k is not None:
+        if hard_k < 1 or embedding is None:
+            raise InputError(f"hard_k must be at least 1, and embedding be given with it, not {hard_k} and {embedding}")
+        cosine = resolve_similarity("cosine")(embedding.detach(), embedding.detach())
+        rank = cosine.masked_fill(~negative, -torch.inf).argsort(dim=1, descending=True, stable=True).argsort(1)
+        negative = negative & (rank < hard_k)
 
     def one_of(mask: Bool[Tensor, "n n"]) -> Int[Tensor, "n"]:
         return torch.rand(mask.shape, generator=generator).to(mask.device).masked_fill(~mask, -1.0).argmax(1)
