@@ -130,7 +130,7 @@ def side_by_side(work: Callable[[Item], Found], items: Iterable[Item]) -> list[F
     cores = torch.get_num_threads()
     torch.set_num_threads(1)  # also of threads that start now
     try:
-        with ThreadPoolExecutor(cores) as pool:
+        with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(cores) as pool:
             return list(pool.map(work, items))
     finally:
         torch.set_num_threads(cores)
