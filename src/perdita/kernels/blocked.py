@@ -202,9 +202,9 @@ class _Joined:
 CACHED_LOGITS = 2**19  # that a loss works on at once: fewer, and the calls cost more than the sums
 
 
-def cached_rows(classes: int, at_most: int, logits: int = CACHED_LOGITS) -> int:
+def cached_rows(classes: int, at_most: int) -> int:
     """Rows whose logits stay in the processor's cache while a loss passes over them."""
-    return max(min(logits // max(classes, 1), at_most), 1)
+    return max(min(CACHED_LOGITS // max(classes, 1), at_most), 1)
 
 
 def linear(hidden: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:

@@ -20,8 +20,6 @@ from perdita.kernels.blocked import Plan, add_product, cached_rows, linear, own_
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-CACHED_LOGITS = 2**20  # that the passes in place go over at once: twice as many as where each makes a tensor of its own
-
 
 @dataclass(frozen=True)
 class CrossEntropyBlocks:
@@ -52,7 +50,9 @@ class CrossEntropyBlocks:
         by_weight = weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)) if plan.wanted[1] else None
         by_bias = bias.new_zeros(classes, dtype=plan.sum_dtype(bias)) if bias is not None and plan.wanted[2] else None
         buffer = hidden.new_empty(size, classes)
-        step = split_evenly(size, cached_rows(classes, size, CACHED_LOGITS)) if hidden.is_cpu else size
+        # a softmax alone goes row by row: more rows at once cost it nothing
+        once = self.looked and self.direct is None and self.softcap is None and hidden.dtype not in HALF
+        step = size if once or not hidden.is_cpu else split_evenly(size, cached_rows(classes, size))
         wide = hidden.new_empty(step, classes, dtype=scale.dtype) if hidden.dtype in HALF else None
         for start in range(0, rows, size):
             cut = slice(start, min(start + size, rows))
