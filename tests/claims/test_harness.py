@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+import torch
 
 import perdita
 from perdita.claims import harness
@@ -108,3 +109,27 @@ def test_nothing_is_stored_where_nothing_can_be_written(made_up, tmp_path):
 
 def test_no_results_are_stored_yet(tmp_path):
     assert harness.stored_results(tmp_path / "results.json") == {}
+
+
+def test_work_side_by_side_keeps_its_order_and_leaves_no_trace():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        state = torch.get_rng_state()
+
+        def work(seed):
+            torch.manual_seed(seed)  # which the others may overwrite; what follows draws from its own
+            draw = torch.randn(200, 200, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+            (draw @ draw).square().sum().backward()
+            return torch.get_num_threads(), seed, draw.grad
+
+        found = harness.side_by_side(work, range(6))
+        assert [(threads, seed) for threads, seed, _ in found] == [(1, seed) for seed in range(6)]
+        assert torch.get_num_threads() == 2
+        assert torch.equal(torch.get_rng_state(), state)
+        torch.set_num_threads(1)
+        assert all(torch.equal(work(seed)[2], gradient) for _, seed, gradient in found)
+        with pytest.raises(ZeroDivisionError):
+            harness.side_by_side(lambda item: 1 / item, [1, 0])
+    finally:
+        torch.set_num_threads(before)

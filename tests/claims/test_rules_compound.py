@@ -7,9 +7,10 @@ import perdita
 from perdita.claims import scenes
 from perdita.claims.compound import igb, uncertainty_weighting
 from perdita.claims.harness import Evidence
-from perdita.claims.multitask import digit_network, digit_tasks, fit, fit_together, started
+from perdita.claims.multitask import Apart, digit_network, digit_tasks, fit, fit_together, stacked, started
 from perdita.compare.spec import Training
 from perdita.compound import Compound, Term, UncertaintyWeighting
+from perdita.compound.weighting import build_weighting
 
 
 def evidence(effect, n, **details):
@@ -78,11 +79,10 @@ def test_seeds_that_learn_together_learn_as_each_alone():
     seeds, kinds = [3, 7], ["classification", "regression", "regression"]
     tasks = [digit_tasks(seed).train for seed in seeds]
     together = [started(digit_network, seed, "cpu") for seed in seeds]
-    stacked = {name: torch.stack([own[name] for own in tasks]) for name in tasks[0]}
     error = uncertainty_weighting.squared_error(2.0)
     terms = {"kind": uncertainty_weighting._cross_entropy, "intensity": error, "contrast": error}
     weighting = UncertaintyWeighting(6, kinds=[kind for kind in kinds for _ in seeds])
-    fit_together(together, terms, weighting, stacked, training, seeds)
+    fit_together(together, terms, weighting, stacked(tasks, "cpu"), training, seeds)
     for place, (seed, data) in enumerate(zip(seeds, tasks, strict=True)):
         alone = started(digit_network, seed, "cpu")
         squared = {name: Term(_Scaled(perdita.Mse(), 4.0), name, name) for name in ("intensity", "contrast")}
@@ -94,6 +94,25 @@ def test_seeds_that_learn_together_learn_as_each_alone():
         torch.testing.assert_close(
             weighting.log_vars.view(3, 2)[:, place], compound.weighting.log_vars, rtol=1e-3, atol=1e-4
         )
+
+
+def test_weightings_kept_apart_see_their_own_seed_alone():
+    training = Training(epochs=3, batch_size=300, optimizer="adam", learning_rate=3e-3, weight_decay=0.0)
+    seeds, tasks = [3, 7], {seed: digit_tasks(seed) for seed in (3, 7)}
+    names = ("kind", "intensity", "contrast")
+    for options in ({"method": "igb_v1", "steps_per_epoch": 2, "base_epoch": 0}, {"method": "random", "seed": 5}):
+        apart = Apart([build_weighting(terms=3, **options) for _ in seeds])
+        models = [started(digit_network, seed, "cpu") for seed in seeds]
+        data = stacked([tasks[seed].train for seed in seeds], "cpu")
+        fit_together(models, {name: igb.LOSSES[name] for name in names}, apart, data, training, seeds)
+        for place, seed in enumerate(seeds):
+            alone = started(digit_network, seed, "cpu")
+            criteria = {"kind": perdita.CrossEntropy(), "intensity": perdita.Mse(), "contrast": perdita.Mse()}
+            compound = Compound({name: Term(criteria[name], name, name) for name in names}, weights=options)
+            fit(alone, compound, tasks[seed].train, training, seed)
+            for name, value in models[place].state_dict().items():
+                torch.testing.assert_close(value, alone.state_dict()[name], rtol=1e-3, atol=1e-4)
+            assert apart.each[place].steps == compound.weighting.steps == 6
 
 
 class _Scaled(torch.nn.Module):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from perdita import InputError
 from perdita.kernels import fused_linear
-from perdita.kernels.cross_entropy_blocks import log_odds
+from perdita.kernels.cross_entropy_blocks import log_odds, split_evenly
 from perdita.kernels.linear import DIRECT, OF_TARGET
 from tests.kernels.test_fused_linear import CARDS, criterion, draw, leaves, with_gradients
 
@@ -53,3 +53,31 @@ def test_certain_rows_stay_finite(name: str) -> None:
     weight = torch.tensor([[1.0], [0.0], [-1.0]], requires_grad=True)
     value = fused_linear(criterion(CARDS[name]).float(), hidden, weight, torch.tensor([0, 0]))
     assert all(part.isfinite().all() for part in (value, *torch.autograd.grad(value, [hidden, weight])))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"z_penalty": 0.1}, {"label_smoothing": 0.1}, {"softcap": 150.0}, {"z_penalty": 0.1, "return_lse": True}],
+)
+@pytest.mark.parametrize("name", ["cross_entropy", "comp_sum"])
+def test_targets_of_no_probability_in_float32(name: str, options: dict[str, object]) -> None:
+    """Beside one that is likely, some whose probability is 0 or too small for its precision."""
+    if name != "cross_entropy" and "label_smoothing" in options:
+        pytest.skip("cross-entropy alone has it")
+    target, found = torch.tensor([0, 1, 1, 2, 2]), []
+    for dtype, impl in ((torch.float32, "auto"), (torch.float64, "reference")):
+        hidden = torch.tensor([[1.0], [90.0], [102.0], [60.0], [300.0]], dtype=dtype, requires_grad=True)
+        weight = torch.tensor([[1.0], [0.0], [-1.0], [0.5]], dtype=dtype, requires_grad=True)
+        own = fused_linear(name, hidden, weight, target, impl=impl, block_rows=4, **options)
+        value = own[0] + own[1].sum() if isinstance(own, tuple) else own
+        found.append([part.double() for part in with_gradients(value, hidden, weight)])
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
+
+
+def test_blocks_are_few_and_even() -> None:
+    for rows, at_most in ((512, 112), (2048, 448), (7, 7), (8, 7), (1, 5), (0, 5)):
+        size = split_evenly(rows, at_most)
+        parts = [min(size, rows - start) for start in range(0, rows, size)]
+        assert 1 <= size <= at_most
+        assert len(parts) == -(-rows // at_most)
+        assert not parts or parts[-1] > size - len(parts)

@@ -14,16 +14,18 @@ import os
 import pkgutil
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import perdita.claims
 from perdita.core.errors import InputError, MissingExtraError, nearest
 
+Item, Found = TypeVar("Item"), TypeVar("Found")
 VERDICTS = ("holds", "does not hold", "inconclusive")
 RESULTS = Path(perdita.claims.__path__[0]) / "results.json"
 
@@ -115,6 +117,23 @@ def paired(baseline: Sequence[float], measured: Sequence[float], overlap: float 
     first, second = np.asarray(baseline, float), np.asarray(measured, float)
     found = mean_interval(second - first, overlap)
     return Evidence(found.mean, (found.low, found.high), float(first.mean()), float(second.mean()), len(first), details)
+
+
+def side_by_side(work: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+    """What independent pieces of work give, in their order: as many at a time as there are cores, each on one.
+
+    Small models gain little from a second core, and a second model gains all of it. What a piece gives may not depend
+    on the others: it draws from generators of its own alone.
+    """
+    import torch
+
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)  # also of threads that start now
+    try:
+        with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(cores) as pool:
+            return list(pool.map(work, items))
+    finally:
+        torch.set_num_threads(cores)
 
 
 @functools.cache

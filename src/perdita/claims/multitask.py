@@ -7,7 +7,7 @@ own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from perdita.compare.train.optimizer import ScheduledOptimizer
+from perdita.compound import Weighted
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -118,15 +119,15 @@ def fit(model: nn.Module, compound: Compound, data: Batch, training: Training, s
 
 
 def fit_together(
-    models: Sequence[nn.Module], terms: Mapping[str, Term], weighting: Weighting, data: Batch, training: Training,
-    seeds: Sequence[int],
+    models: Sequence[nn.Module], terms: Mapping[str, Term], weighting: Weighting | Apart, data: Batch,
+    training: Training, seeds: Sequence[int],
 ) -> None:  # fmt: skip
     """`fit` for small models of one shape and all seeds at once; each learns as it would alone.
 
     Args:
         models: one for each seed.
         terms: name of an output and of the batch's field → loss of both, with one value for each item.
-        weighting: of the terms of every seed, (terms, seeds) in a row; none may depend on another.
+        weighting: of the terms of every seed, (terms, seeds) in a row; none may depend on another, save in `Apart`.
         data: the training parts, stacked, (seeds, n, …).
         training: epochs, batch size, optimiser and schedule.
         seeds: of the order of the batches.
@@ -135,7 +136,8 @@ def fit_together(
     forward = vmap(lambda own, x: functional_call(models[0], own, (x,)))
     rows, orders = data["x"].shape[1], [torch.Generator().manual_seed(seed) for seed in seeds]
     batch, each, place = training.batch_size or rows, steps_per_epoch(rows, training), torch.arange(len(seeds))
-    groups = [list(parameters.values()), list(weighting.parameters())]
+    learned = [parameter for parameter in weighting.parameters() if parameter.requires_grad]
+    groups = [list(parameters.values()), learned]
     optimizer = ScheduledOptimizer(
         training, groups, [training.learning_rate, FASTER * training.learning_rate], each * training.epochs
     )
@@ -152,6 +154,36 @@ def fit_together(
             weighting.step(losses)
     for index, model in enumerate(models):
         model.load_state_dict({name: parameter.detach()[index] for name, parameter in parameters.items()})
+
+
+class Apart(nn.Module):
+    """A weighting for each seed, which sees the losses of its seed alone.
+
+    Args:
+        each: of as many losses as there are terms.
+    """
+
+    def __init__(self, each: Sequence[Weighting]) -> None:
+        super().__init__()
+        self.each = nn.ModuleList(each)
+
+    def forward(self, losses: Float[Tensor, "ks"]) -> Weighted:
+        """The terms (terms, seeds) of all, in a row."""
+        found = [own(part) for own, part in self._parts(losses)]
+        return Weighted(*(torch.stack(parts, 1).flatten() for parts in zip(*found, strict=True)))
+
+    def step(self, losses: Float[Tensor, "ks"]) -> None:
+        """Each learns from its own."""
+        for own, part in self._parts(losses):
+            own.step(part)
+
+    def _parts(self, losses: Float[Tensor, "ks"]) -> Iterable[tuple[Weighting, Float[Tensor, "k"]]]:
+        return zip(self.each, losses.view(-1, len(self.each)).unbind(1), strict=True)
+
+
+def stacked(batches: Sequence[Batch], device: str) -> Batch:
+    """Batches of one shape, each seed's, as one."""
+    return {name: torch.stack([one[name] for one in batches]).to(device) for name in batches[0]}
 
 
 def stacked_losses(outputs: Batch, data: Batch, terms: Mapping[str, Term]) -> Float[Tensor, "terms seeds"]:

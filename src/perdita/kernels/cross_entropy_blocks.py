@@ -6,6 +6,7 @@ the rows never touch the block: they multiply hidden (for the weight's gradient)
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from perdita.core.numerics import HALF
-from perdita.kernels.blocked import Plan, add_product, cached_rows, own_graph, project
+from perdita.kernels.blocked import Plan, add_product, cached_rows, linear, own_graph, project
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -33,6 +34,7 @@ class CrossEntropyBlocks:
     of_target: Callable[[Tensor], Tensor] | None = None  # values out of the target's log-odds, instead of cross-entropy
     direct: Callable[[Tensor, Tensor], Tensor] | None = None  # values of another loss, its gradient over the logits
     columns: int = 1  # 2: the log-sum-exp is a value beside the loss, with a scale and a gradient of its own
+    looked: bool = False  # values may be read on the host
 
     def __call__(
         self, plan: Plan, scale: Tensor, tensors: Sequence[Tensor]
@@ -48,7 +50,9 @@ class CrossEntropyBlocks:
         by_weight = weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)) if plan.wanted[1] else None
         by_bias = bias.new_zeros(classes, dtype=plan.sum_dtype(bias)) if bias is not None and plan.wanted[2] else None
         buffer = hidden.new_empty(size, classes)
-        step = cached_rows(classes, size) if hidden.is_cpu else size
+        # a softmax alone goes row by row: more rows at once cost it nothing
+        once = self.looked and self.direct is None and self.softcap is None and hidden.dtype not in HALF
+        step = size if once or not hidden.is_cpu else split_evenly(size, cached_rows(classes, size))
         wide = hidden.new_empty(step, classes, dtype=scale.dtype) if hidden.dtype in HALF else None
         for start in range(0, rows, size):
             cut = slice(start, min(start + size, rows))
@@ -57,7 +61,8 @@ class CrossEntropyBlocks:
                 own = slice(first, min(first + step, cut.stop))
                 part = logits[first - start : own.stop - start]
                 work = part if wide is None else wide[: part.shape[0]].copy_(part)
-                values[own] = self._slope(work, target[own], scale[own], any(plan.wanted))
+                again = functools.partial(self._logsumexp, hidden[own], weight, bias, scale.dtype)
+                values[own] = self._slope(work, target[own], scale[own], any(plan.wanted), again)
                 if wide is not None and any(plan.wanted):
                     part.copy_(work)
             if not any(plan.wanted):
@@ -80,7 +85,12 @@ class CrossEntropyBlocks:
         return values[:, :2] if self.columns == 2 else values[:, 0], values[:, 1] if plan.extra else None, gradients
 
     def _slope(
-        self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], scale: Tensor, wanted: bool
+        self,
+        logits: Float[Tensor, "n v"],
+        target: Int[Tensor, "n 1"],
+        scale: Tensor,
+        wanted: bool,
+        again: Callable[[], Tensor],
     ) -> Float[Tensor, "n 3"]:
         """What `_values` gives of some rows; the gradient, where it is wanted, in the place of the logits."""
         fade = self._cap(logits, wanted)
@@ -89,7 +99,7 @@ class CrossEntropyBlocks:
             if fade is not None:
                 logits.mul_(fade)
             return torch.stack([values, torch.zeros_like(values), torch.ones_like(values)], 1)
-        found = self._values(logits, target)  # and the logits become probabilities
+        found = self._values(logits, target, again)  # and the logits become probabilities
         if wanted:
             self._subtract(logits, target, scale, found[:, 1], found[:, 2])
         if fade is not None:
@@ -105,20 +115,48 @@ class CrossEntropyBlocks:
         logits.mul_(self.softcap)
         return fade
 
-    def _values(self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"]) -> Float[Tensor, "n 3"]:
+    def _values(
+        self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], again: Callable[[], Tensor]
+    ) -> Float[Tensor, "n 3"]:
         """Values, log-sum-exps and derivatives by the cross-entropy; the softmax comes in the place of the logits."""
-        picked = logits.gather(1, target).squeeze(1)
-        mean = logits.mean(1) if self.label_smoothing else 0.0
-        highest = logits.amax(1)
-        torch.softmax(logits, 1, out=logits)
-        lse = highest - logits.amax(1).log()  # the highest probability is exp(highest - lse), and never 0
-        values = lse - (1 - self.label_smoothing) * picked - self.label_smoothing * mean
+        apart = logits.gather(1, target).squeeze(1) - logits.mean(1) if self.label_smoothing else 0.0
+        values, lse = self._softmax(logits, target, again)
+        values = values + self.label_smoothing * apart
         factor = torch.ones_like(values)
         if self.of_target is not None:
             values, factor = _through(self.of_target, values)
         if self.z_penalty:
             values = values + self.z_penalty * lse.square()
         return torch.stack([values, lse, factor], 1)
+
+    def _softmax(
+        self, logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], again: Callable[[], Tensor]
+    ) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"]]:
+        """Cross-entropies and log-sum-exps, and the softmax in place.
+
+        Where values may be read, both come from the target's probability alone, and the few rows in which it is too
+        small for that are multiplied once more. Else they come from the highest, which is never 0: two more passes.
+        """
+        picked = logits.gather(1, target).squeeze(1)
+        highest = None if self.looked else logits.amax(1)
+        torch.softmax(logits, 1, out=logits)
+        if highest is not None:
+            lse = highest - logits.amax(1).log()  # the highest probability is exp(highest - lse)
+            return lse - picked, lse
+        own = logits.gather(1, target).squeeze(1)
+        values, lost = -own.log(), own < torch.finfo(own.dtype).tiny
+        lse = picked + values
+        if lost.any():
+            lse = torch.where(lost, again(), lse)
+            values = torch.where(lost, lse - picked, values)
+        return values, lse
+
+    def _logsumexp(
+        self, hidden: Float[Tensor, "n d"], weight: Float[Tensor, "v d"], bias: Tensor | None, dtype: torch.dtype
+    ) -> Float[Tensor, "n"]:
+        logits = linear(hidden, weight, bias).to(dtype)
+        self._cap(logits, slope=False)
+        return logits.logsumexp(1)
 
     def _subtract(
         self, probs: Float[Tensor, "n v"], target: Int[Tensor, "n 1"], scale: Tensor, lse: Tensor, factor: Tensor
@@ -139,6 +177,11 @@ class CrossEntropyBlocks:
         probs.scatter_add_(1, target, (factor * (smoothing - 1)).unsqueeze(1))
         if smoothing:
             probs.sub_(smoothing / probs.shape[1])
+
+
+def split_evenly(rows: int, at_most: int) -> int:
+    """Rows of each of the fewest parts that have ``at_most``: no part is much smaller than the others."""
+    return max(-(-rows // -(-rows // at_most)), 1) if rows else 1
 
 
 def _accumulate(total: Tensor, slope: Tensor, hidden: Tensor, first: bool) -> None:

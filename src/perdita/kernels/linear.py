@@ -13,7 +13,12 @@ from perdita.core.criterion import Criterion
 from perdita.core.errors import InputError
 from perdita.core.numerics import HALF
 from perdita.kernels.autograd import multiplies
-from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks, brier_in_place, squentropy_in_place
+from perdita.kernels.cross_entropy_blocks import (
+    CrossEntropyBlocks,
+    brier_in_place,
+    split_evenly,
+    squentropy_in_place,
+)
 from perdita.kernels.evaluation import fuse
 from perdita.kernels.inputs import Rows
 from perdita.kernels.row_loss import Head, RowLoss
@@ -28,6 +33,7 @@ OF_TARGET = (  # functions of the target's probability alone, which a test looks
 )  # fmt: skip
 DIRECT = {"brier": brier_in_place, "squentropy": squentropy_in_place}
 CACHED_LOGITS = 2**20  # of a block at least: fewer, and the calls cost more than the sums
+SHARE = 7 / 8  # of the weight's size, at which a block, the weight's gradient and all else are less than two weights
 
 
 def fused_linear(
@@ -83,8 +89,8 @@ def fused_linear(
         normalizer: replaces the denominator of the mean.
         z_penalty: of the squared log-sum-exp, which keeps it near zero.
         return_lse: also give the log-sum-exp of each row, (*n,), 0 where a row is left out; differentiable.
-        block_rows: rows of a block. By itself a block of logits is half as large as the weight, at least 4 MiB; as
-            large as the weight where a CPU multiplies in half precision.
+        block_rows: rows of a block. By itself blocks of logits are equal and take at most seven eighths of what the
+            weight takes, or 4 MiB; as much as the weight where a CPU multiplies in half precision.
         memory: bytes that one block of logits may take, where block_rows is not given.
         accumulate: dtype of sums over rows where inputs are narrower; None keeps the inputs' dtype.
         impl: "auto" takes a hand-written form, where there is one: in eager mode for cross-entropy with class indices,
@@ -164,7 +170,8 @@ def _hand_written(rows: Rows, z_penalty: float) -> CrossEntropyBlocks | None:
     of_target = functools.partial(_of_log_odds, rows.loss) if name in OF_TARGET else None
     others = {option: value for option, value in options.items() if option != "label_smoothing"}
     direct = functools.partial(DIRECT[name], **others) if name in DIRECT else None
-    return CrossEntropyBlocks(smoothing, next(iter(rows.heads.values())).softcap, z_penalty, of_target, direct)
+    softcap = next(iter(rows.heads.values())).softcap
+    return CrossEntropyBlocks(smoothing, softcap, z_penalty, of_target, direct, looked=rows.looked)
 
 
 def _of_log_odds(loss: RowLoss, log_odds: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
@@ -175,16 +182,17 @@ def _of_log_odds(loss: RowLoss, log_odds: Float[Tensor, "n"]) -> Float[Tensor, "
 
 
 def block_rows_of(rows: Rows, block_rows: int | None, memory: int | None) -> int:
-    """Half as many rows as there are features: then a block of logits is half as large as the weight.
+    """Blocks of logits that are somewhat smaller than the weight, and equally large: few, as each costs a pass over it.
 
-    As many where logits are stored in half precision: each block adds to a weight-sized sum in float32, which is then
-    as much work as its products.
+    As large as the weight where logits are stored in half precision: each block adds to a weight-sized sum in float32,
+    which is then as much work as its products.
     """
     head = next(iter(rows.heads.values()))
     hidden = head.hidden
     stored = hidden.is_cpu and rows.plain and hidden.dtype in HALF and multiplies(hidden.dtype)
-    least = max(hidden.shape[1] // (1 if stored else 2), CACHED_LOGITS // max(head.classes, 1), 1)
-    return checked_rows(head, block_rows, memory, least)
+    most = hidden.shape[1] if stored else int(hidden.shape[1] * SHARE)
+    most = max(most, CACHED_LOGITS // max(head.classes, 1), 1)
+    return checked_rows(head, block_rows, memory, split_evenly(hidden.shape[0], most))
 
 
 def checked_rows(head: Head, block_rows: int | None, memory: int | None, otherwise: int) -> int:

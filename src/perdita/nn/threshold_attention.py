@@ -76,10 +76,9 @@ def threshold_relative_attention(
     alive = (scores > threshold) & (known <= (known if places is None else places.unsqueeze(1)).unsqueeze(-1))
     if key_mask is not None:
         alive = alive & key_mask[:, None, None, :]
-    surviving = alive.to(scores.dtype)
-    seen = surviving.cumsum(-1)
+    seen = alive.to(scores.dtype).cumsum(-1)
     count = seen[..., -1:]
-    logits = torch.addcmul(scores, widen(log_gate).unsqueeze(-1), count - seen + surviving)
+    logits = torch.addcmul(scores, widen(log_gate).unsqueeze(-1), (count + 1) - seen)  # the key counts where it is one
     logits = torch.where(alive, F.dropout(logits, dropout) if dropout else logits, most_negative(logits.dtype))
     return torch.where(count > 0, logits.softmax(-1) @ widen(value), 0.0).to(value.dtype)  # softmax: 0 where dropped
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import perdita
 import perdita.functional as P
-from perdita.claims.harness import Claim, Evidence, paired
+from perdita.claims.harness import Claim, Evidence, paired, side_by_side
 from perdita.compare.spec import Training
 from perdita.compare.train.engine import Fold, train_together
 from perdita.nn.factored_output import FactoredSphericalLinear
@@ -39,8 +40,18 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         epochs=1 if short else 2, batch_size=256, optimizer="adam", learning_rate=2e-3, weight_decay=0.0,
         schedule="constant",
     )  # fmt: skip
-    trained = train_together(criteria, WordModel, [fold] * len(seeds), training, seeds)
-    top = {part: _top_accuracies(trained.outputs[part], labels[part]) for part in labels}  # (ranks, arms, seeds)
+
+    def learn(of: tuple[nn.Module, int]) -> dict[str, Float[Tensor, "ranks"]]:
+        criterion, seed = of
+        own = copy.deepcopy(fresh[seed])
+        outputs = train_together({"arm": criterion}, lambda: own, [fold], training, [seed], stacked=False).outputs
+        return {part: _top_accuracies(outputs[part], labels[part]).flatten() for part in labels}
+
+    fresh = {seed: _fresh(seed, device) for seed in seeds}
+    found = side_by_side(learn, [(criterion, seed) for criterion in criteria.values() for seed in seeds])
+    top = {  # (ranks, arms, seeds)
+        part: torch.stack([own[part] for own in found], 1).unflatten(1, (len(criteria), len(seeds))) for part in labels
+    }
     at_twenty = RANKS.index(20)
     validation = top["validation"][at_twenty].mean(1)
     chosen = 1 + int(validation[1:].argmax())
@@ -95,6 +106,13 @@ class WordModel(nn.Module):
 
     def forward(self, words: Int[Tensor, "n 3"]) -> Float[Tensor, "n words"]:
         return self.scores(torch.tanh(self.hidden(self.embedding(words).flatten(-2))))
+
+
+def _fresh(seed: int, device: str) -> WordModel:
+    """A model whose initial weights follow from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return WordModel().to(device)
 
 
 def _text(size: int, device: str) -> tuple[Fold, dict[str, Int[Tensor, "seeds n"]]]:

@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
-import perdita
+import perdita.functional as P
 from perdita.claims.harness import Claim, Evidence, paired
 from perdita.claims.multitask import (
     OVERLAP,
     TRAIN,
+    Apart,
     digit_errors,
     digit_network,
     digit_tasks,
-    fit,
+    fit_together,
+    stacked,
     started,
     steps_per_epoch,
 )
 from perdita.compare.spec import Training
-from perdita.compound import Compound, IGBv2, Term
+from perdita.compound import IGBv2
+from perdita.compound.weighting import build_weighting
 
 TASKS = ("kind", "intensity", "contrast")
 UNBOUNDED = [math.inf] * len(TASKS)  # as base losses, they make every weight 1: a plain sum of log-losses
-ARMS: dict[str, Any] = {
-    "equal": "equal",
+ARMS: dict[str, dict[str, Any]] = {
+    "equal": {"method": "equal"},
     "scale-invariant": {"method": "igb_v1", "base_losses": UNBOUNDED},
     "random": {"method": "random"},
-    "uncertainty": "uncertainty",
+    "uncertainty": {"method": "uncertainty", "kinds": ["classification", "regression", "regression"]},
     "igb_v1": {"method": "igb_v1"},
     "igb_v2": {"method": "igb_v2"},
+}
+LOSSES = {
+    "kind": partial(P.cross_entropy, reduction="none"),
+    "intensity": partial(P.mse, reduction="none"),
+    "contrast": partial(P.mse, reduction="none"),
 }
 DRAWN = ("random", "igb_v2")  # whose draws are the seed's own
 SLOW, FAST = 0.1, 0.3  # what a weight of 1 takes off the losses of the toy
@@ -48,11 +57,11 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         epochs=8 if short else 60, batch_size=100, optimizer="adam", learning_rate=3e-3, weight_decay=0.0,
         schedule="cosine",
     )  # fmt: skip
-    gains: dict[str, list[float]] = {arm: [] for arm in ARMS}
-    for seed in seeds:
-        alone = {task: _errors(seed, device, (task,), "equal", training)[task] for task in TASKS}
-        for arm, weights in ARMS.items():
-            gains[arm].append(_gain(_errors(seed, device, TASKS, weights, training), alone))
+    alone = {task: _errors(seeds, device, (task,), ARMS["equal"], training) for task in TASKS}
+    single = [{task: own[number][task] for task, own in alone.items()} for number in range(len(seeds))]
+    gains = {
+        arm: list(map(_gain, _errors(seeds, device, TASKS, weights, training), single)) for arm, weights in ARMS.items()
+    }
     means = {arm: sum(own) / len(own) for arm, own in gains.items()}
     baseline = max(("equal", "scale-invariant"), key=lambda arm: means[arm])
     differences = torch.tensor(gains["igb_v1"], dtype=torch.float64) - torch.tensor(gains[baseline])
@@ -108,17 +117,22 @@ def _gain(errors: dict[str, float], alone: dict[str, float]) -> float:
     return ((accuracy - single) / single + sum(falls)) / len(TASKS)
 
 
-def _errors(seed: int, device: str, tasks: Sequence[str], weights: Any, training: Training) -> dict[str, float]:
-    data = digit_tasks(seed, device)
-    model = started(digit_network, seed, device)
-    criteria = {"kind": perdita.CrossEntropy(), "intensity": perdita.Mse(), "contrast": perdita.Mse()}
-    if isinstance(weights, dict) and weights["method"].startswith("igb") and "base_losses" not in weights:
-        weights = {**weights, "steps_per_epoch": steps_per_epoch(TRAIN, training)}
-    if isinstance(weights, dict) and weights["method"] in DRAWN:
-        weights = {**weights, "seed": seed}
-    terms = {task: Term(criteria[task], task, task) for task in tasks}
-    fit(model, Compound(terms, weights=weights).to(device), data.train, training, seed)
-    return digit_errors(model, data.test)
+def _errors(
+    seeds: Sequence[int], device: str, tasks: Sequence[str], weights: dict[str, Any], training: Training
+) -> list[dict[str, float]]:
+    """Held-out errors of each seed's model, all of which learn together."""
+    data = [digit_tasks(seed, device) for seed in seeds]
+    models = [started(digit_network, seed, device) for seed in seeds]
+    options = dict(weights)
+    if options["method"].startswith("igb") and "base_losses" not in options:
+        options["steps_per_epoch"] = steps_per_epoch(TRAIN, training)
+    each = [
+        build_weighting(terms=len(tasks), **options, **({"seed": seed} if options["method"] in DRAWN else {}))
+        for seed in seeds
+    ]
+    terms = {task: LOSSES[task] for task in tasks}
+    fit_together(models, terms, Apart(each).to(device), stacked([own.train for own in data], device), training, seeds)
+    return [digit_errors(model, own.test) for model, own in zip(models, data, strict=True)]
 
 
 CLAIM = Claim(

@@ -21,6 +21,7 @@ from perdita.claims.multitask import (
     digit_tasks,
     fit,
     fit_together,
+    stacked,
     stacked_losses,
     started,
 )
@@ -113,13 +114,9 @@ def _estimated_noise(seeds: Sequence[int], device: str, epochs: int) -> list[lis
     training = Training(
         epochs=epochs, batch_size=20, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, schedule="constant"
     )
-    fit_together(models, terms, weighting, _stacked(drawn, device), training, seeds)
+    fit_together(models, terms, weighting, stacked(drawn, device), training, seeds)
     learned = (0.5 * weighting.log_vars.detach()).exp().view(2, -1).T.tolist()
     return [[estimate / true for estimate, true in zip(own, NOISE, strict=True)] for own in learned]
-
-
-def _stacked(batches: Sequence[dict[str, Tensor]], device: str) -> dict[str, Tensor]:
-    return {name: torch.stack([one[name] for one in batches]).to(device) for name in batches[0]}
 
 
 def _line_network() -> Heads:
@@ -137,7 +134,7 @@ def _digits(
     kinds = [kind for kind in ("classification", "regression", "regression") for _ in seeds]
     learns = weights == "uncertainty"
     weighting = (UncertaintyWeighting(count, kinds=kinds) if learns else EqualWeighting(count)).to(device)
-    data = _stacked([own.train for own in tasks], device)
+    data = stacked([own.train for own in tasks], device)
     fit_together(models, terms, weighting, data, _adam(epochs), seeds)
     errors = [digit_errors(model, own.test) for model, own in zip(models, tasks, strict=True)]
     return errors, _gap(weighting, models, terms, data)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import perdita.functional as P
-from perdita.claims.harness import Claim, Evidence, paired
+from perdita.claims.harness import Claim, Evidence, paired, side_by_side
 from perdita.compare.spec import Training
 from perdita.compare.train.optimizer import ScheduledOptimizer
 from perdita.nn.threshold_attention import flip_flop_batch, rms_norm, threshold_relative_attention
@@ -67,11 +67,11 @@ class Attention(nn.Module):
         self.output = Linears(WIDTH, WIDTH, generators)
 
     def forward(
-        self, x: Float[Tensor, "s b t w"], asked: Float[Tensor, "s b q w"], places: Int[Tensor, "s b q"]
+        self, x: Float[Tensor, "s b t w"], asked: Float[Tensor, "s b q w"], places: Int[Tensor, "s b q"] | None
     ) -> Float[Tensor, "s b q w"]:
-        """The mixed values for the rows that ask, which stand at the places."""
+        """The mixed values for the rows that ask, which stand at the places; at all of them where it is None."""
         query, (key, value) = _heads(self.query(asked)), map(_heads, self.known(x).chunk(2, -1))
-        places = places.flatten(0, 1)
+        places = None if places is None else places.flatten(0, 1)
         if self.gate is not None:
             log_gate = F.logsigmoid(self.gate(asked)).flatten(0, 1).transpose(1, 2)
             mixed = threshold_relative_attention(rms_norm(query), rms_norm(key), value, log_gate, places=places)
@@ -80,12 +80,13 @@ class Attention(nn.Module):
         return self.output(mixed.transpose(1, 2).flatten(2).unflatten(0, x.shape[:2]))
 
     def _softmax(
-        self, query: Float[Tensor, "b h q d"], key: Float[Tensor, "b h t d"], places: Int[Tensor, "b q"]
+        self, query: Float[Tensor, "b h q d"], key: Float[Tensor, "b h t d"], places: Int[Tensor, "b q"] | None
     ) -> Float[Tensor, "b h q t"]:
         known = torch.arange(key.shape[2], device=key.device)
+        asking = (known if places is None else places).view(-1, 1, query.shape[2])  # (b or 1, 1, q)
         if self.kind == "RoPE":
-            query, key = _rotated(query, places.unsqueeze(1)), _rotated(key, known)
-        distance = (places.unsqueeze(-1) - known).unsqueeze(1)  # (b, 1, q, t)
+            query, key = _rotated(query, asking), _rotated(key, known)
+        distance = asking.unsqueeze(-1) - known  # (b or 1, 1, q, t)
         bias = torch.where(distance < 0, -1e9, 0.0)
         if self.kind == "ALiBi":
             slopes = 2.0 ** (-8 / HEADS * torch.arange(1, HEADS + 1, device=key.device))
@@ -122,13 +123,13 @@ class Decoders(nn.Module):
     def forward(self, tokens: Int[Tensor, "s b t"], places: Int[Tensor, "s b q"]) -> Float[Tensor, "s b q v"]:
         """Logits of the tokens that follow the places."""
         x = self.embedding[torch.arange(len(tokens)).view(-1, 1, 1), tokens]
-        everywhere = torch.arange(tokens.shape[2], device=tokens.device).expand_as(tokens)
         for layer, (attention, rise, fall) in enumerate(zip(self.attention, self.rise, self.fall, strict=True)):
-            wanted, normal = places if layer == LAYERS - 1 else everywhere, rms_norm(x)
-            if wanted is places:
-                index = places.unsqueeze(-1).expand(-1, -1, -1, WIDTH)
+            wanted, normal = places if layer == LAYERS - 1 else None, rms_norm(x)
+            asked = normal
+            if wanted is not None:
+                index = wanted.unsqueeze(-1).expand(-1, -1, -1, WIDTH)
                 x, asked = x.gather(2, index), normal.gather(2, index)
-            x = x + attention(normal, asked if wanted is places else normal, wanted)
+            x = x + attention(normal, asked, wanted)
             x = x + fall(F.gelu(rise(rms_norm(x))))
         return self.head(rms_norm(x))
 
@@ -165,11 +166,13 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         name: sentences(4 if short else rows, length, ignore, fresh, device)
         for name, (length, ignore, rows) in SPLITS.items()
     }
-    error: dict[str, dict[str, list[float]]] = {split: {} for split in SPLITS}
-    for kind in ATTENTIONS:
+
+    def arm(kind: str) -> list[list[float]]:
         models = _trained(kind, learnt, seeds)
-        for split, own in held.items():
-            error[split][kind] = _errors(models, own)
+        return [_errors(models, own) for own in held.values()]
+
+    found = dict(zip(ATTENTIONS, side_by_side(arm, ATTENTIONS), strict=True))
+    error = {split: {kind: own[at] for kind, own in found.items()} for at, split in enumerate(SPLITS)}
     means = {split: {name: statistics.fmean(own) for name, own in arms.items()} for split, arms in error.items()}
     longer = {
         name: [statistics.fmean(pair) for pair in zip(*(error[split][name] for split in LONGER), strict=True)]

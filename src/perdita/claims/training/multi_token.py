@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import statistics
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from torch import nn
 
 import perdita
 import perdita.functional as P
-from perdita.claims.harness import Claim, Evidence, paired
+from perdita.claims.harness import Claim, Evidence, paired, side_by_side
 from perdita.compare.spec import Training
 from perdita.compare.train.engine import Fold, train_together
 from perdita.nn.multi_token import MultiTokenModel
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
 
+Model = TypeVar("Model", bound=nn.Module)
 WIDTH, LAYERS, HEADS, CONTEXT, PLACES = 64, 2, 4, 32, 80
 CHARACTERS, HELD, MASKS = 120_000, 20_000, 4
 STEPS = 48  # of each update's training
+UPDATES = {"gated": (True, 1.0), "no consistency": (True, 0.0), "ordinary": (False, 1.0)}  # and weight of consistency
 DECODING = {  # name: (which training, strategy, with the sampler)
     "quadratic": ("gated", "quadratic", True),
     "linear": ("gated", "linear", True),
@@ -101,30 +104,12 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     """
     text, characters = _text(device)
     base = _taught(text, characters, seeds, 8 if short else 300)
-    prompts, new = (1, 6) if short else (4, 24)
-    acceptance: dict[str, list[float]] = {name: [] for name in DECODING}
-    ordinary, exact, same, never_below = [], True, True, True
-    for number, seed in enumerate(seeds):
-        generator = torch.Generator().manual_seed(seed)
-        held = _windows(text[-HELD:], 8, 16, generator)[:prompts]
-        probe = _windows(text[-HELD:], 64, CONTEXT + 1, generator)
-        plain = _frozen(base, number, characters).to(device)
-        batches = [_windows(text[:-HELD], 8, 20, generator) for _ in range(2 if short else STEPS)]
-        trained: dict[str, MultiTokenModel] = {}
-        before = _next_losses(MultiTokenModel(*_parts(plain), MASKS, rank=8), probe)
-        for name, gated, weight in (("gated", True, 1.0), ("no consistency", True, 0.0), ("ordinary", False, 1.0)):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                trained[name] = MultiTokenModel(*_parts(plain), MASKS, rank=8, gated=gated)
-            fit_multi_token(trained[name], batches, learning_rate=2e-3, warmup=10, consistency_weight=weight)
-        losses = {name: _next_losses(trained[name], probe) for name in ("gated", "ordinary")}
-        exact &= torch.equal(losses["gated"], before)
-        ordinary.append((losses["ordinary"] - losses["gated"]).mean().item())
-        found, equal = _decode(trained, plain, held, new)
-        same &= equal
-        never_below &= all(a >= b for a, b in zip(found["quadratic"], found["linear"], strict=True))
-        for name, rates in found.items():
-            acceptance[name].append(statistics.fmean(rates))
+    models = [_Models(plain, seed) for plain, seed in zip(base, seeds, strict=True)]
+    found = side_by_side(lambda own: _measured(own, text, short), models)
+    acceptance = {name: [statistics.fmean(own.rates[name]) for own in found] for name in DECODING}
+    exact, same = all(own.exact for own in found), all(own.same for own in found)
+    never_below = all(a >= b for own in found for a, b in zip(own.rates["quadratic"], own.rates["linear"], strict=True))
+    ordinary = [own.ordinary for own in found]
     means = {name: statistics.fmean(own) for name, own in acceptance.items()}
     return paired(
         [1.0] * len(seeds),
@@ -142,6 +127,43 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
             f"quadratic decoding at least as good as linear at every prompt: {never_below}",
         ],
     )
+
+
+class _Models:
+    """A seed's frozen model, and the three that are built around it, not yet trained."""
+
+    def __init__(self, plain: CharacterModel, seed: int) -> None:
+        self.plain, self.seed = plain, seed
+        self.untrained = MultiTokenModel(*_parts(plain), MASKS, rank=8)
+        self.around: dict[str, MultiTokenModel] = {}
+        for name, (gated, _) in UPDATES.items():
+            build = partial(MultiTokenModel, *_parts(plain), MASKS, rank=8, gated=gated)
+            self.around[name] = _drawn(seed, build)
+
+
+class _Measured(NamedTuple):
+    """What a seed's models gave."""
+
+    exact: bool  # its own predictions, bit by bit
+    ordinary: float  # by which an ordinary update raises the loss
+    same: bool  # every text
+    rates: dict[str, list[float]]  # characters for each forward pass, at every prompt
+
+
+def _measured(models: _Models, text: Int[Tensor, "t"], short: bool) -> _Measured:
+    """Train a seed's updates, and decode with them."""
+    prompts, new = (1, 6) if short else (4, 24)
+    generator = torch.Generator().manual_seed(models.seed)
+    held = _windows(text[-HELD:], 8, 16, generator)[:prompts]
+    probe = _windows(text[-HELD:], 64, CONTEXT + 1, generator)
+    batches = [_windows(text[:-HELD], 8, 20, generator) for _ in range(2 if short else STEPS)]
+    for name, model in models.around.items():
+        fit_multi_token(model, batches, learning_rate=2e-3, warmup=10, consistency_weight=UPDATES[name][1])
+    before = _next_losses(models.untrained, probe)
+    losses = {name: _next_losses(models.around[name], probe) for name in ("gated", "ordinary")}
+    rates, same = _decode(models.around, models.plain, held, new)
+    rise = (losses["ordinary"] - losses["gated"]).mean().item()
+    return _Measured(torch.equal(losses["gated"], before), rise, same, rates)
 
 
 def verdict(evidence: Evidence) -> str:
@@ -169,23 +191,30 @@ def _windows(text: Int[Tensor, "t"], count: int, length: int, generator: torch.G
     return text[(starts + torch.arange(length)).to(text.device)]
 
 
-def _taught(text: Int[Tensor, "t"], characters: int, seeds: Sequence[int], steps: int) -> dict[str, Tensor]:
-    """Parameters of a model for each seed, (1, seeds, …)."""
-    folds = []
-    for seed in seeds:
-        windows = _windows(text[:-HELD], 16 * steps, CONTEXT + 1, torch.Generator().manual_seed(seed))
-        folds.append(Fold(windows[:, :-1], windows[:, 1:]))
+def _taught(text: Int[Tensor, "t"], characters: int, seeds: Sequence[int], steps: int) -> list[CharacterModel]:
+    """A model of the text for each seed."""
     training = Training(
         epochs=1, batch_size=16, optimizer="adam", learning_rate=3e-3, weight_decay=0.0, schedule="constant"
     )
-    criteria = {"taught": perdita.CrossEntropy()}
-    return train_together(criteria, lambda: CharacterModel(characters), folds, training, seeds).states
+
+    def learn(of: tuple[int, CharacterModel]) -> CharacterModel:
+        seed, model = of
+        windows = _windows(text[:-HELD], 16 * steps, CONTEXT + 1, torch.Generator().manual_seed(seed))
+        fold = Fold(windows[:, :-1], windows[:, 1:])
+        criteria = {"taught": perdita.CrossEntropy()}
+        states = train_together(criteria, lambda: model, [fold], training, [seed], stacked=False).states
+        model.load_state_dict({name: state[0, 0] for name, state in states.items()})
+        return model.eval()
+
+    fresh = [_drawn(seed, lambda: CharacterModel(characters).to(text.device)) for seed in seeds]
+    return side_by_side(learn, list(zip(seeds, fresh, strict=True)))
 
 
-def _frozen(states: dict[str, Tensor], number: int, characters: int) -> CharacterModel:
-    model = CharacterModel(characters)
-    model.load_state_dict({name: state[0, number] for name, state in states.items()})
-    return model.eval()
+def _drawn(seed: int, make: Callable[[], Model]) -> Model:
+    """A model whose initial weights follow from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
 
 
 def _parts(plain: CharacterModel) -> tuple[nn.Module, nn.Embedding, nn.Module]:
