@@ -127,13 +127,15 @@ def side_by_side(work: Callable[[Item], Found], items: Iterable[Item]) -> list[F
     """
     import torch
 
-    cores = torch.get_num_threads()
+    from perdita.compare.execute import cores
+
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)  # also of threads that start now
     try:
-        with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(cores) as pool:
+        with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(cores()) as pool:
             return list(pool.map(work, items))
     finally:
-        torch.set_num_threads(cores)
+        torch.set_num_threads(threads)
 
 
 @functools.cache
