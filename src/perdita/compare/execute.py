@@ -68,9 +68,7 @@ class ProcessPool:
         self.forked = _start("fork", workers) if forked else None  # for the first run
 
     def __del__(self) -> None:
-        if (
-            self.forked
-        ):  # nothing was run: Python may end the pool twice at its exit
+        if self.forked:  # nothing was run: Python may end the pool twice at its exit
             self.forked.pool.shutdown()
 
     def run(self, function: Callable[[T], R], inputs: Sequence[T], heard: Heard) -> Iterator[tuple[T, R]]:
