@@ -37,6 +37,17 @@ each_loss = pytest.mark.parametrize(
 )
 
 
+def expect_step(layer, rate, found, hidden, expected, gradient, weight):
+    """A step from the found values leaves the dense layer's value, gradient and weight, and sums that belong to it."""
+    found.sum().backward()
+    layer.step(rate)
+    torch.testing.assert_close(found.detach(), expected, rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(hidden.grad, gradient, rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(layer.dense_weight(), weight, rtol=0, atol=1e-10)
+    torch.testing.assert_close(layer.gram, weight.T @ weight, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(layer.row_sum, weight.sum(0), rtol=1e-9, atol=1e-9)
+
+
 @each_loss
 def test_it_is_the_dense_layer(loss, options, rate):
     weight = normal(50, 8)
@@ -45,13 +56,7 @@ def test_it_is_the_dense_layer(loss, options, rate):
         hidden, target = normal(4, 8, seed=step + 1).requires_grad_(), torch.tensor([3, 7, 3, step])  # a class twice
         expected, gradient, weight = dense_step(weight, hidden.detach(), target, loss, options, rate)
         found = layer(hidden, target)
-        found.sum().backward()
-        layer.step(rate)
-        torch.testing.assert_close(found.detach(), expected, rtol=1e-9, atol=1e-10)
-        torch.testing.assert_close(hidden.grad, gradient, rtol=1e-9, atol=1e-10)
-        torch.testing.assert_close(layer.dense_weight(), weight, rtol=0, atol=1e-10)
-        torch.testing.assert_close(layer.gram, weight.T @ weight, rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(layer.row_sum, weight.sum(0), rtol=1e-9, atol=1e-9)
+        expect_step(layer, rate, found, hidden, expected, gradient, weight)
 
 
 SEVERAL = torch.tensor([[3, 7, 9], [3, 3, 12], [7, 3, 0], [1, 2, 49]])  # within a row and in several rows twice
@@ -74,13 +79,7 @@ def test_several_targets_are_the_soft_target_of_the_dense_layer(loss, options, r
         dense = soft_target(target, share, 50)
         expected, gradient, weight = dense_step(weight, hidden.detach(), dense, loss, options, rate)
         found = layer(hidden, target, share)
-        found.sum().backward()
-        layer.step(rate)
-        torch.testing.assert_close(found.detach(), expected, rtol=1e-9, atol=1e-10)
-        torch.testing.assert_close(hidden.grad, gradient, rtol=1e-9, atol=1e-10)
-        torch.testing.assert_close(layer.dense_weight(), weight, rtol=0, atol=1e-10)
-        torch.testing.assert_close(layer.gram, weight.T @ weight, rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(layer.row_sum, weight.sum(0), rtol=1e-9, atol=1e-9)
+        expect_step(layer, rate, found, hidden, expected, gradient, weight)
 
 
 def test_shares_of_one_are_the_sum_over_the_targets_and_none_are_their_mean():

@@ -69,19 +69,23 @@ def _items(losses: Any) -> Iterable[tuple[str | None, Any]]:
     return [(None, losses)]
 
 
+def _load_yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:  # is no ValueError, as that of json.loads is
+        raise ValueError(error) from error
+
+
 def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise InputError(f"no such file: {path}")
     try:
-        if path.suffix == ".json":
-            found = json.loads(path.read_text())
-        else:
-            import yaml
-
-            found = yaml.safe_load(path.read_text())
+        found = (json.loads if path.suffix == ".json" else _load_yaml)(path.read_text())
     except ImportError as error:
         raise InputError(f"{path}: YAML needs the package pyyaml; JSON works without it") from error
-    except Exception as error:  # ValueError, and YAMLError, which is none
+    except ValueError as error:
         raise InputError(f"{path} is no valid {path.suffix[1:].upper()}: {error}") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} must hold a mapping from labels to losses")

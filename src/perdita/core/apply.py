@@ -82,7 +82,7 @@ def apply(
         mask = ~ignored if mask is None else align(mask, ignored.shape, "mask") & ~ignored
     if mask is not None:
         mask = align(mask, _extents(signature.mask_dims, sizes), "mask")
-    if plan.reduces and weight is mask is normalizer is None:
+    if plan.reduces and weight is None and mask is None and normalizer is None:
         own: dict[str, Any] = {"reduction": reduction if reduction in ("mean", "sum") else "none"}
     else:
         own = {name: given for name, given in (("weight", weight), ("mask", mask)) if name in signature.takes}
@@ -93,7 +93,7 @@ def apply(
     elif mask is not None and "mask" not in own:
         inputs = _fill_masked(signature, inputs, sizes, mask)
     if torch._C._is_any_autocast_enabled():  # the inputs are wide already; autocast would narrow them again
-        with torch.autocast(inputs[signature.fields[0].name].device.type, enabled=False):
+        with torch.autocast(next(iter(inputs.values())).device.type, enabled=False):
             found: Tensor | tuple[Tensor, Tensor] = per_example(**inputs, **options, **own)
     else:
         found = per_example(**inputs, **options, **own)

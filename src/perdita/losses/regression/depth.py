@@ -190,7 +190,8 @@ def median_aligned_depth(
 
     Source:
         Ranftl et al., "Towards Robust Monocular Depth Estimation" (MiDaS), TPAMI 2020, arXiv 1907.01341, section 5: the
-        robust alignment and the trimmed absolute error, in which a fifth of the pixels is left out.
+        robust alignment and the trimmed absolute error, in which a fifth of the pixels is left out. Not verified in the
+        paper's text; the formula is that of others' accounts of it.
     """
     counted = pixels(inside(mask, prediction), 1)
     error = (standardized(pixels(prediction, 1), counted) - standardized(pixels(target, 1), counted)).abs()
