@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,24 @@ FUTURE = "from __future__ import annotations\n"
 END = "\x1e"  # printed after each block
 
 
-def printed(page: str, folder: Path) -> list[str]:
-    """What each Python block of a page prints, all run as one script in ``folder``, where a warning is an error.
+Run = Callable[[str, Path], subprocess.CompletedProcess[str]]
+
+
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A script in a fresh interpreter, where a warning is an error."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def printed(page: str, folder: Path, run: Run = run) -> list[str]:
+    """What each Python block of a page prints, all run as one script in ``folder``.
 
     Raises RuntimeError with the script's last words where it fails.
     """
     blocks = [block.replace(FUTURE, "") for block in BLOCK.findall(page)]
     code = FUTURE + "".join(f"{block}\nprint({END!r}, flush=True)\n" for block in blocks)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "error", "-c", code]
-    found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    found = run(code, folder)
     if found.returncode:
         raise RuntimeError(found.stderr)
     return [part.strip("\n") for part in found.stdout.split(END)[: len(blocks)]]

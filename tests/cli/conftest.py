@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from perdita.__main__ import main
+from tests.interpreter import python
 
 # One process, many commands: PyTorch is loaded once. Each command's exit code, stdout and stderr come back as JSON.
 EACH = """
@@ -28,20 +29,23 @@ class CommandLine:
     def __init__(self, folder):
         self.folder = folder
 
-    def python(self, *arguments, **environment):
+    def environment(self, **changes):
         dropped = ("COLUMNS", "LINES", "TERM", "NO_COLOR")
         kept = {name: value for name, value in os.environ.items() if name not in dropped}
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            capture_output=True,
-            cwd=self.folder,
-            env={**kept, "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1", **environment},
-            timeout=120,
-        )
+        return {**kept, "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1", **changes}
+
+    def python(self, *arguments, **changes):
+        done = python(*arguments, folder=self.folder, environment=self.environment(**changes), timeout=120)
+        return done.returncode, done.stdout, done.stderr
+
+    def fresh(self, *arguments):
+        """The same in a fresh interpreter, which has imported nothing."""
+        command, environment = [sys.executable, *arguments], self.environment()
+        done = subprocess.run(command, capture_output=True, cwd=self.folder, env=environment, timeout=120)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
-    def __call__(self, *arguments, **environment):
-        return self.python("-m", "perdita", *arguments, **environment)
+    def __call__(self, *arguments, **changes):
+        return self.python("-m", "perdita", *arguments, **changes)
 
     def each(self, *commands, before=""):
         code, out, err = self.python("-c", before + EACH, json.dumps(commands))

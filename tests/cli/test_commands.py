@@ -17,14 +17,14 @@ def test_help_names_every_command_and_loads_no_torch(run):
         "import sys; from perdita.__main__ import main; code = main(['--help']);"
         "sys.exit(code or 10 * ('torch' in sys.modules))"
     )
-    code, out, err = run.python("-c", script)
+    code, out, err = run.fresh("-c", script)
     assert (code, err) == (0, "")
     for command in COMMANDS:
         assert f"\n  {command} " in out
 
 
 def test_no_command_is_help(run):
-    assert run() == run("--help")
+    assert run.fresh("-m", "perdita") == run("--help")
 
 
 def test_each_command_has_help(run):
@@ -35,7 +35,7 @@ def test_each_command_has_help(run):
 
 
 def test_version(run):
-    assert run("--version") == (0, f"perdita {perdita.__version__}\n", "")
+    assert run.fresh("-m", "perdita", "--version") == (0, f"perdita {perdita.__version__}\n", "")
 
 
 def test_find(run):

@@ -41,7 +41,7 @@ def test_bad_input_is_one_line_and_exit_code_2(call, tmp_path):
 
 
 def test_the_exit_code_of_the_process_is_2(run):
-    code, out, err = run("lst")
+    code, out, err = run.fresh("-m", "perdita", "lst")
     assert (code, out) == (2, "")
     assert err == "perdita: No such command 'lst'. Did you mean 'list'?\n"
 
@@ -54,7 +54,7 @@ def test_without_an_optional_library_it_says_which_extra_to_install(run, library
     script = (
         f"import sys; sys.modules[{library!r}] = None;from perdita.__main__ import main; sys.exit(main({arguments!r}))"
     )
-    code, out, err = run.python("-c", script)
+    code, out, err = run.fresh("-c", script)
     assert (code, out) == (2, "")
     assert err == f"perdita: {library} is not installed; run: pip install 'perdita[{extra}]'\n"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from perdita.compare.spec import DataSpec, Training
 from perdita.compare.train.engine import Fold, train_together
 from perdita.compare.unit import criteria_of_seeds
 from perdita.core import card, cards
+from tests.interpreter import python
 
 LOSSES = "contrastive,multi_similarity,arc_face,proxy_anchor"
 QUICK = {"data": "digits", "task": "embedding", "losses": LOSSES, "seeds": 2, "epochs": 2, "workers": 1}
@@ -142,8 +141,8 @@ def test_the_same_call_takes_all_from_the_store_and_what_is_lost_is_run_again(tm
 
 def test_the_command_prints_json(tmp_path: Path) -> None:
     options = ["--task", "embedding", "--losses", "triplet,cos_face", "--seeds", "2", "--epochs", "1", "--json"]
-    command = [sys.executable, "-m", "perdita", "compare", "digits", *options, "--dimension", "8", "--workers", "1"]
-    done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=300, check=False)
+    command = ["-m", "perdita", "compare", "digits", *options, "--dimension", "8", "--workers", "1"]
+    done = python(*command, "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
     assert shown["task"] == "embedding"
@@ -152,8 +151,7 @@ def test_the_command_prints_json(tmp_path: Path) -> None:
 
 
 def test_few_classes_end_the_command_with_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "perdita", "compare", "iris", "--task", "embedding", "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = python("-m", "perdita", "compare", "iris", "--task", "embedding", "--out", str(tmp_path))
     assert done.returncode == 2
     assert "needs at least 6 classes" in done.stderr
     assert "Traceback" not in done.stderr

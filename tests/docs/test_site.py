@@ -7,12 +7,14 @@ import importlib
 import json
 import re
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 import perdita
 from perdita.core import cards
 from perdita.core.catalogue import components
+from tests.interpreter import python
 from tools import module_pages, page_code, reference_pages
 from tools.pictures import batch_curve, curve_of
 
@@ -25,13 +27,17 @@ SHOWN_ONLY = {  # the first two are excerpts, such as the tests of those rooms r
 }  # fmt: skip
 
 
+def forked(code: str, folder: Path) -> CompletedProcess[str]:
+    return python("-W", "error", "-c", code, folder=folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [path for path in WITH_CODE if path.name not in SHOWN_ONLY], ids=lambda path: path.stem
 )
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
     text = page.read_text()
-    outputs = page_code.printed(text, tmp_path)
+    outputs = page_code.printed(text, tmp_path, forked)
     assert len(outputs) == text.count("```python\n")
     shown = page_code.with_outputs(text, outputs)
     assert shown.count(":class: output") == sum(bool(output) for output in outputs)

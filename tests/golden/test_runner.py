@@ -6,8 +6,6 @@ import json
 import math
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from tests.golden.adapters import adapter, load_adapters
 from tests.golden.compare import differences, read_cases
 from tests.golden.conftest import DEFAULT
 from tests.golden.reader import Reader, UnreadError
+from tests.interpreter import python
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD: dict[str, Any] = {
@@ -35,15 +34,9 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 def run(folder: Path) -> tuple[int, dict[str, str], str]:
     """Run the vectors of a folder in a process of its own: exit code, id → outcome, and all that was printed."""
-    command = [sys.executable, "-m", "pytest", "tests/golden/test_vectors.py", "--vectors", str(folder), "-v"]
-    done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-p", "no:xdist"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "400", "PYTEST_ADDOPTS": ""},
-    )
+    command = ["-m", "pytest", "tests/golden/test_vectors.py", "--vectors", str(folder), "-v"]
+    environment = {**os.environ, "COLUMNS": "400", "PYTEST_ADDOPTS": ""}
+    done = python(*command, "-p", "no:cacheprovider", "-p", "no:xdist", folder=ROOT, environment=environment)
     outcomes = re.findall(r"::test_vectors\[(.*?)\] (PASSED|FAILED|SKIPPED|ERROR)", done.stdout)
     return done.returncode, dict(outcomes), done.stdout
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import torch
 from benchmarks import registry
 from benchmarks.race import Measured, agree, interleave, peaks, race, spread, value_and_gradient
 from benchmarks.registry import Row, measure, save
+from tests.interpreter import python
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,15 +84,13 @@ def test_a_wrong_target_is_refused() -> None:
 
 
 def test_the_rows_are_listed() -> None:
-    command = [sys.executable, "-m", "benchmarks", "--list", "--json"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = python("-m", "benchmarks", "--list", "--json", folder=ROOT)
     names = {entry["name"] for entry in json.loads(found.stdout)}
     assert {"contract-overhead", "import-time", "cli-help", "compile-kernels", "compare-engine"} <= names
 
 
 def test_an_unknown_row_is_an_error() -> None:
-    command = [sys.executable, "-m", "benchmarks", "no-such-row"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = python("-m", "benchmarks", "no-such-row", folder=ROOT)
     assert found.returncode == 2
     assert "no row named no-such-row" in found.stderr
 
@@ -108,8 +105,7 @@ def test_a_row_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.skipif(importlib.util.find_spec("liger_kernel") is not None, reason="says what happens without Liger")
 def test_a_row_whose_peer_is_not_installed_is_left_out() -> None:
-    command = [sys.executable, "-m", "benchmarks", "gpu-logits-liger", "--json"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = python("-m", "benchmarks", "gpu-logits-liger", "--json", folder=ROOT)
     assert found.returncode == 0, found.stderr
     assert "liger-kernel, which this machine does not have" in found.stderr
     assert json.loads(found.stdout) == []
@@ -117,8 +113,7 @@ def test_a_row_whose_peer_is_not_installed_is_left_out() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a CUDA device")
 def test_a_row_without_its_hardware_says_so() -> None:
-    command = [sys.executable, "-m", "benchmarks", "gpu-sup-con", "--json"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = python("-m", "benchmarks", "gpu-sup-con", "--json", folder=ROOT)
     assert found.returncode == 0, found.stderr
     assert "gpu-sup-con " in found.stderr
     assert "needs CUDA, which this machine does not have" in found.stderr

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import perdita
+from tests.interpreter import python
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to/integrations.md").read_text(), flags=re.DOTALL)
@@ -25,8 +26,7 @@ MODULES = ("huggingface", "lightning", "scikit_learn", "boosting", "tracking")
 @pytest.mark.parametrize("number", range(len(MODULES)))
 def test_an_example_of_the_page_runs(number, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-c", EXAMPLES[number]]
-    found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    found = python("-c", EXAMPLES[number], folder=tmp_path, environment=environment)
     assert found.returncode == 0, found.stderr
 
 
@@ -55,15 +55,14 @@ MISSING = [
 
 @pytest.mark.parametrize(("statement", "library", "extra"), MISSING)
 def test_a_missing_library_is_named(statement, library, extra):
-    code = f"import sys; sys.modules[{library!r}] = None; {statement}"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    hidden = f"[name for name in (*sys.modules, {library!r}) if name.partition('.')[0] == {library!r}]"
+    found = python("-c", f"import sys; sys.modules.update(dict.fromkeys({hidden})); {statement}")
     assert found.returncode == 1
     assert f"pip install 'perdita[{extra}]'" in found.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("module", ["huggingface", "boosting", "tracking"])
-def test_these_load_no_library_before_it_is_used(module):
-    code = f"import sys, perdita.integrations.{module}; print(*sys.modules)"
+def test_these_load_no_library_before_it_is_used():
+    code = "import sys; from perdita.integrations import huggingface, boosting, tracking; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in run.stdout.split()}
     assert not loaded & {"transformers", "lightgbm", "xgboost", "mlflow", "tensorboard", "lightning", "sklearn"}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from perdita.testing import CHECKS
+from tests.interpreter import python
 
 LOSS = """
 import torch
@@ -28,9 +27,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *options: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    command = ["-m", "pytest", "-p", "no:cacheprovider", *options]
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{os.environ.get('PYTHONPATH', '')}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = python(*command, folder=folder, environment=environment)
     return done.returncode, done.stdout + done.stderr
 
 

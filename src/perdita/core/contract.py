@@ -18,7 +18,7 @@ from perdita.core import catalogue
 from perdita.core.apply import apply, gather_tensors
 from perdita.core.card import Card, Choice, Cost, Range, Traits, compose_doc
 from perdita.core.domains import DOMAINS
-from perdita.core.signature import CONTRACT, REQUIRED, read_signature
+from perdita.core.signature import CONTRACT, REQUIRED, read_signature, signature_of
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -72,7 +72,8 @@ def loss(
         per_example = definition.per_example if is_class else definition  # type: ignore[attr-defined]
         signature = read_signature(per_example, domains or {})
         if is_class:
-            signature = replace(signature, defaults=_hyperparameters(definition))  # type: ignore[arg-type]
+            options = [*signature_of(definition.__init__).parameters.values()][1:]
+            signature = replace(signature, defaults={p.name: p.default for p in options if p.name not in CONTRACT})
         doc = compose_doc(inspect.cleandoc(definition.__doc__ or ""), traits, cost)
         alone = rowwise and signature.level == "item"
         card = Card(name=own, signature=signature, per_example=per_example, doc=doc, rowwise=alone, **catalogued)
@@ -119,7 +120,7 @@ def _public_function(card: Card, definition: Callable[..., Any]) -> Callable[...
 
 def public_signature(card: Card) -> inspect.Signature:
     """The signature that a user sees: the loss's own arguments, then the contract's."""
-    own = [p for p in inspect.signature(card.per_example).parameters.values() if p.name not in (*CONTRACT, "self")]
+    own = [p for p in signature_of(card.per_example).parameters.values() if p.name not in (*CONTRACT, "self")]
     shared = {
         "weight": ("Tensor | None", None), "mask": ("Tensor | None", None),
         "ignore_index": ("int | None", card.ignore_index), "reduction": ("str", card.reduction),
@@ -130,11 +131,6 @@ def public_signature(card: Card) -> inspect.Signature:
         for key, (annotation, default) in shared.items()
     ]
     return inspect.Signature([*own, *extra], return_annotation="Tensor")
-
-
-def _hyperparameters(cls: type[Any]) -> dict[str, Any]:
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
-    return {p.name: p.default for p in parameters if p.name not in CONTRACT}
 
 
 def _snake(name: str) -> str:

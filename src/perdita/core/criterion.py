@@ -15,6 +15,7 @@ from perdita.core.card import Card
 from perdita.core.combine import Sum
 from perdita.core.errors import InputError
 from perdita.core.reduction import check_reduction
+from perdita.core.signature import signature_of
 
 
 class Criterion(nn.Module):
@@ -114,7 +115,7 @@ def derive_class(card: Card) -> type[Criterion]:
 
 def module_signature(card: Card) -> inspect.Signature:
     """The constructor's signature of a derived class."""
-    own = inspect.signature(card.per_example).parameters
+    own = signature_of(card.per_example).parameters
     held = {item.name: None for item in card.signature.fields if not item.positional and item.optional}
     typed = {name: (default, own[name].annotation) for name, default in {**card.signature.defaults, **held}.items()}
     typed |= {"reduction": (card.reduction, "str"), "ignore_index": (card.ignore_index, "int | None")}
