@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import torch
 
 from perdita import InputError
 from perdita.kernels import cut_cross_entropy, fused_linear
+from tests import interpreter
 from tests.kernels import tile_cases
 from tests.kernels.tile_cases import FILTERED, FUSED, OTHERS
 
@@ -25,9 +25,9 @@ CASES = [*FUSED, *FILTERED, *OTHERS]
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(*arguments: str, **environment: str) -> CompletedProcess[str]:
     own = {**os.environ, "PYTHONPATH": f"{SRC}{os.pathsep}{ROOT}", **environment}
-    return subprocess.run([sys.executable, *arguments], env=own, cwd=ROOT, capture_output=True, text=True, check=False)
+    return interpreter.python(*arguments, folder=ROOT, environment=own)
 
 
 @pytest.fixture(scope="module")

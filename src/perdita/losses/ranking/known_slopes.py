@@ -92,7 +92,7 @@ def _choice_slope(
 ) -> Float[Tensor, "n m"]:  # fmt: skip
     own = likely.softmax(1)  # the same as exp, which on a processor is slow where it is zero
     upstream = upstream if counted is None else upstream * counted
-    return own.sub_(shares) * upstream.unsqueeze(1)
+    return own.sub_(shares).mul_(upstream.unsqueeze(1))
 
 
 CHOICE = Form(_plain_choice, _choice, _choice_slope)
