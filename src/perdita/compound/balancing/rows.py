@@ -10,10 +10,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from perdita.compound.ranks import mean_over_ranks, world_size
-from perdita.core.numerics import widen
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+BLOCK = 4096  # columns whose rows stay in the processor's cache while they are multiplied
 
 
 class Rows(NamedTuple):
@@ -38,34 +39,58 @@ def gradient_rows(
         beside: parameters for which the sum will do.
         shares: the scalars' weights in that sum.
     """
-    sizes = [tensor.numel() for tensor in tensors]
-    rows = torch.empty(len(scalars), sum(sizes), dtype=widen(tensors[0]).dtype, device=tensors[0].device)
+    first, count, ends = tensors[0], len(tensors), [*tensors, *beside]
+    dtype = torch.promote_types(first.dtype, torch.float32)
+    width = sum(tensor.numel() for tensor in tensors)
+    rows = torch.empty(len(scalars), width, dtype=dtype, device=first.device)
     used: set[int] = set()
     sums: list[Tensor | None] = [None] * len(beside)
     for row, scalar, share in zip(rows, scalars, shares or [1.0] * len(scalars), strict=True):
         if scalar is None or not scalar.requires_grad:
             row.zero_()
             continue
-        found = torch.autograd.grad(scalar, [*tensors, *beside], retain_graph=True, allow_unused=True)
-        for place, (piece, gradient) in enumerate(zip(row.split(sizes), found, strict=False)):
-            if gradient is None:
-                piece.zero_()
-            else:
-                piece.copy_(gradient.flatten())
-                used.add(place)
-        for place, gradient in enumerate(found[len(sizes) :]):
+        found = torch.autograd.grad(scalar, ends, retain_graph=True, allow_unused=True)
+        used.update(place for place, gradient in enumerate(found[:count]) if gradient is not None)
+        _lay(row, tensors, found[:count])
+        for place, gradient in enumerate(found[count:]):
             if gradient is not None:
                 own, before = gradient if share == 1 else share * gradient, sums[place]
                 sums[place] = own if before is None else before + own
     return Rows(rows, used, sums)
 
 
-def leaves(scalars: Iterable[Tensor | None], above: Iterable[Tensor | None] = ()) -> list[Tensor]:
+def _lay(row: Float[Tensor, "p"], tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+    """Write gradients into a row, one after another; zeros where a tensor has none."""
+    pieces = [
+        row.new_zeros(()).expand(tensor.numel()) if gradient is None else gradient.flatten().to(row.device)
+        for tensor, gradient in zip(tensors, gradients, strict=True)
+    ]
+    torch.cat(pieces, out=row)
+
+
+def inner_products(rows: Float[Tensor, "k p"]) -> Float[Tensor, "k k"]:
+    """The Gramian of rows that are few and long.
+
+    On a processor it is summed block by block: a library's product of such a matrix with its own transpose would first
+    pack both, whole, and take twice as long.
+    """
+    count, width = rows.shape
+    blocks = width // BLOCK
+    if rows.device.type != "cpu" or blocks < 2:
+        return rows @ rows.T
+    rest = rows[:, blocks * BLOCK :]
+    cut = rows[:, : blocks * BLOCK].view(count, blocks, BLOCK).transpose(0, 1)
+    return torch.bmm(cut, cut.transpose(1, 2)).sum(0) + rest @ rest.T
+
+
+def leaves(scalars: Sequence[Tensor | None], above: Iterable[Tensor | None] = ()) -> list[Tensor]:
     """The parameters that the scalars' graphs end in, each once; without what lies below the tensors ``above``.
 
     Equal graphs give equal orders: ranks agree on them.
     """
-    found: dict[Tensor, None] = {}
+    found = dict.fromkeys(
+        scalar for scalar in scalars if scalar is not None and scalar.is_leaf and scalar.requires_grad
+    )
     seen = {tensor.grad_fn for tensor in above if tensor is not None}
     starts = dict.fromkeys(scalar.grad_fn for scalar in scalars if scalar is not None and scalar.grad_fn is not None)
     nodes = [node for node in starts if node not in seen]
