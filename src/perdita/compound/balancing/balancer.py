@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from perdita.compound.balancing.methods import METHODS, balanced_weights, check_lengths, choose
-from perdita.compound.balancing.rows import add_gradients, gradient_rows, inner_products, leaves, mean_gradients
+from perdita.compound.balancing.rows import add_gradients, gradient_rows, leaves, mean_gradients
 from perdita.compound.ranks import mean_over_ranks, world_size
 from perdita.compound.scored import Scored
 from perdita.core.errors import InputError
@@ -123,7 +123,7 @@ class GradientBalancer(nn.Module):
             rows, used, beside = gradient_rows(scalars, ends, () if hooked else rest, shares)
             if features is None:
                 rows = mean_over_ranks({"rows": rows}, self.group)["rows"]
-            products = inner_products(rows)
+            products = rows @ rows.T
             if features is not None and ranks > 1:  # each rank has items of its own
                 products = mean_over_ranks({"products": products}, self.group)["products"] / ranks
             mix = None if mix is None else mix.to(rows)

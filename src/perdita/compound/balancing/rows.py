@@ -14,8 +14,6 @@ from perdita.compound.ranks import mean_over_ranks, world_size
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-BLOCK = 4096  # columns whose rows stay in the processor's cache while they are multiplied
-
 
 class Rows(NamedTuple):
     """Gradients of k scalars."""
@@ -66,21 +64,6 @@ def _lay(row: Float[Tensor, "p"], tensors: Sequence[Tensor], gradients: Sequence
         for tensor, gradient in zip(tensors, gradients, strict=True)
     ]
     torch.cat(pieces, out=row)
-
-
-def inner_products(rows: Float[Tensor, "k p"]) -> Float[Tensor, "k k"]:
-    """The Gramian of rows that are few and long.
-
-    On a processor it is summed block by block: a library's product of such a matrix with its own transpose would first
-    pack both, whole, and take twice as long.
-    """
-    count, width = rows.shape
-    blocks = width // BLOCK
-    if rows.device.type != "cpu" or blocks < 2:
-        return rows @ rows.T
-    rest = rows[:, blocks * BLOCK :]
-    cut = rows[:, : blocks * BLOCK].view(count, blocks, BLOCK).transpose(0, 1)
-    return torch.bmm(cut, cut.transpose(1, 2)).sum(0) + rest @ rest.T
 
 
 def leaves(scalars: Sequence[Tensor | None], above: Iterable[Tensor | None] = ()) -> list[Tensor]:
