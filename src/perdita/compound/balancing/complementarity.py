@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEAST = 1e-12  # of an eigenvalue, in units of the largest diagonal entry
 SLACK = 1e-11  # how far below 0 counts as 0
+SWEEPS = 2  # of projected Jacobi steps that make the first guess
 PATIENCE = 3  # exchanges of all wrong places at once that may bring nothing
 
 
@@ -44,7 +45,10 @@ def complementary(matrix: Float[Tensor, "k k"], offset: Float[Tensor, "*b k"]) -
     k = len(m)
     q = (offset.double().numpy() / scale).reshape(-1, k)
     slack = SLACK * (1 + np.abs(q).max(1, keepdims=True))
-    x, free = np.zeros_like(q), q < 0
+    x = (-q).clip(0)
+    for _ in range(SWEEPS):
+        x = (x - x @ m - q).clip(0)
+    free = x > 0
     fewest, patience = np.full(len(q), k + 1), np.full(len(q), PATIENCE)
     places, identity = np.arange(k), np.eye(k)
     for _ in range(20 + 20 * k):

@@ -41,29 +41,33 @@ def gradient_rows(
     dtype = torch.promote_types(first.dtype, torch.float32)
     width = sum(tensor.numel() for tensor in tensors)
     rows = torch.empty(len(scalars), width, dtype=dtype, device=first.device)
-    used: set[int] = set()
+    unused = set(range(count))
     sums: list[Tensor | None] = [None] * len(beside)
     for row, scalar, share in zip(rows, scalars, shares or [1.0] * len(scalars), strict=True):
         if scalar is None or not scalar.requires_grad:
             row.zero_()
             continue
         found = torch.autograd.grad(scalar, ends, retain_graph=True, allow_unused=True)
-        used.update(place for place, gradient in enumerate(found[:count]) if gradient is not None)
+        if unused:
+            unused.intersection_update(place for place, gradient in enumerate(found[:count]) if gradient is None)
         _lay(row, tensors, found[:count])
         for place, gradient in enumerate(found[count:]):
             if gradient is not None:
                 own, before = gradient if share == 1 else share * gradient, sums[place]
                 sums[place] = own if before is None else before + own
-    return Rows(rows, used, sums)
+    return Rows(rows, set(range(count)) - unused, sums)
 
 
 def _lay(row: Float[Tensor, "p"], tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
     """Write gradients into a row, one after another; zeros where a tensor has none."""
     pieces = [
-        row.new_zeros(()).expand(tensor.numel()) if gradient is None else gradient.flatten().to(row.device)
+        row.new_zeros(()).expand(tensor.numel()) if gradient is None else gradient.flatten()
         for tensor, gradient in zip(tensors, gradients, strict=True)
     ]
-    torch.cat(pieces, out=row)
+    if all(piece.device == row.device for piece in pieces):
+        torch.cat(pieces, out=row)
+    else:  # a trunk that is spread over devices
+        torch.cat([piece.to(row.device) for piece in pieces], out=row)
 
 
 def leaves(scalars: Sequence[Tensor | None], above: Iterable[Tensor | None] = ()) -> list[Tensor]:
@@ -98,12 +102,11 @@ def mean_gradients(
         return gradients
     flat = mean_over_ranks({"flat": torch.cat([one.flatten() for one in there])}, group)["flat"]
     means = iter(flat.split([one.numel() for one in there]))
-    return [None if one is None else next(means).view_as(one) for one in gradients]
+    return [None if one is None else next(means).view_as(one).to(one.dtype) for one in gradients]
 
 
 def add_gradients(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
     """Add to each ``grad`` what came for it; where nothing came it stays as it is, None too."""
     for tensor, gradient in zip(tensors, gradients, strict=True):
         if gradient is not None:
-            own = gradient.view_as(tensor).to(tensor.dtype)
-            tensor.grad = own if tensor.grad is None else tensor.grad + own
+            tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
