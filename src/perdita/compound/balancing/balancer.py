@@ -113,7 +113,8 @@ class GradientBalancer(nn.Module):
         if shared is not None and features is not None:
             raise InputError("either shared or features is balanced, not both")
         ends = _ends(scalars, shared, features)
-        learned = leaves([terms.total], above=scalars) if isinstance(terms, Scored) else []  # by the terms' weighting
+        totals = [terms.total] if isinstance(terms, Scored) else [one for one in scalars if one is not None]
+        learned = leaves(totals, above=scalars) if isinstance(terms, Scored) else []  # by the weighting of the terms
         apart = {*ends, *learned}
         rest = [leaf for leaf in leaves(scalars, above=() if features is None else ends) if leaf not in apart]
         ranks = world_size(self.group)
@@ -135,10 +136,10 @@ class GradientBalancer(nn.Module):
                 for at, (part, end) in enumerate(zip(parts, ends, strict=True))
             ]
         if hooked:
-            _through(terms.total if isinstance(terms, Scored) else torch.stack(scalars).sum(), ends, balanced)
+            _through(totals, ends, balanced)
             return found
         if learned:
-            own = torch.autograd.grad(terms.total, learned, retain_graph=True, allow_unused=True)
+            own = torch.autograd.grad(totals, learned, retain_graph=True, allow_unused=True)
             add_gradients(learned, mean_gradients(own, self.group))
         add_gradients(rest, mean_gradients(beside, self.group))
         if features is None:
@@ -229,13 +230,13 @@ def _read(
         return list(scalars), None, None
     names = [name for name in terms.weights if "." not in name]
     losses = [terms.parts.get(name) for name in names]
-    if not terms.losses.requires_grad:
+    if not (terms.losses.requires_grad and terms.total.requires_grad):
         raise InputError("terms must have a graph")
     mix = [torch.autograd.grad(term, terms.losses, retain_graph=True)[0] for term in terms.terms.unbind()]
     return losses, torch.stack(mix), names
 
 
-def _through(total: Tensor, features: Sequence[Tensor], balanced: Sequence[Tensor | None]) -> None:
+def _through(totals: Sequence[Tensor], features: Sequence[Tensor], balanced: Sequence[Tensor | None]) -> None:
     """A plain backward pass in which the features' gradients give way to the balanced ones.
 
     It goes through the heads once more, but through the hooks of all parameters too, which data-parallel wrappers need;
@@ -247,7 +248,7 @@ def _through(total: Tensor, features: Sequence[Tensor], balanced: Sequence[Tenso
         if own is not None
     ]
     try:
-        total.backward()
+        torch.autograd.backward([total for total in totals if total.requires_grad])
     finally:
         for handle in handles:
             handle.remove()
