@@ -23,12 +23,13 @@ OWN = sorted(set(METHODS) - {"torchjd"})
 
 
 def jacobians():
-    """Independent, opposed, dependent and ill-scaled gradients."""
+    """Independent, opposed, dependent, ill-scaled and nearly orthogonal gradients."""
     generator = torch.Generator().manual_seed(0)
     found = []
     for k, width in ((2, 3), (3, 7), (5, 30), (8, 40)):
         rows = torch.randn(k, width, generator=generator).double()
         found += [rows, rows - 0.4 * rows.sum(0), rows * torch.logspace(-2, 2, k).unsqueeze(1)]
+    found.append(torch.eye(6, 40).double() + 0.05 * torch.randn(6, 40, generator=generator).double())
     return [rows for rows in found if torch.linalg.matrix_rank(rows) == len(rows)]
 
 
@@ -247,6 +248,17 @@ def test_terms_of_every_weighting_can_be_balanced():
         columns = [torch.autograd.grad(term, hidden, retain_graph=True)[0].flatten() for term in given.terms]
         found = GradientBalancer("upgrad").backward(given, features=hidden)
         torch.testing.assert_close(found.gram, torch.stack(columns) @ torch.stack(columns).T)
+
+
+def test_a_term_may_be_a_parameter_itself_and_a_parameter_may_miss_some_terms():
+    own, other = torch.tensor(2.0, requires_grad=True), torch.tensor([1.0, 2.0], requires_grad=True)
+    found = GradientBalancer("mgda").backward([own, 2 * other.sum(), 3 * other[0]])
+    rows = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 2.0], [0.0, 3.0, 0.0]])
+    torch.testing.assert_close(found.gram, rows @ rows.T)
+    torch.testing.assert_close(torch.cat([own.grad.reshape(1), other.grad]), found.weights @ rows)
+    own.grad = other.grad = None
+    GradientBalancer("mgda").backward([own, other.sum() + own], shared=[other])
+    assert (own.grad.item(), other.grad.tolist()) == (2.0, [1.0, 1.0])
 
 
 def test_gradients_accumulate_and_go_their_own_way():

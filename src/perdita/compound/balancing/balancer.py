@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,38 +106,40 @@ class GradientBalancer(nn.Module):
         Raises:
             InputError: nothing to balance, or a gradient that is NaN or infinite, before any ``grad`` has changed.
         """
-        scalars, mix, total, known = _read(terms)
+        scalars, mix, known = _read(terms)
         names = known if names is None else list(names)
         if names is not None and len(names) != len(scalars):
             raise InputError(f"names must be one for each of the {len(scalars)} terms, not {len(names)}")
         if shared is not None and features is not None:
             raise InputError("either shared or features is balanced, not both")
-        if not total.requires_grad:
-            raise InputError("terms must have a graph")
         ends = _ends(scalars, shared, features)
-        learned = leaves([total], above=scalars)  # by the weighting of the terms
+        totals = [terms.total] if isinstance(terms, Scored) else [one for one in scalars if one is not None]
+        learned = leaves(totals, above=scalars) if isinstance(terms, Scored) else []  # by the weighting of the terms
         apart = {*ends, *learned}
         rest = [leaf for leaf in leaves(scalars, above=() if features is None else ends) if leaf not in apart]
         ranks = world_size(self.group)
         hooked = features is not None and (ranks > 1 or not set(leaves(ends)).isdisjoint(rest))
         with torch.no_grad():
-            rows, used, beside = gradient_rows(scalars, ends, () if hooked else rest, mix.sum(0).tolist())
+            shares = None if mix is None else mix.sum(0).tolist()
+            rows, used, beside = gradient_rows(scalars, ends, () if hooked else rest, shares)
             if features is None:
                 rows = mean_over_ranks({"rows": rows}, self.group)["rows"]
-            mix, products = mix.to(rows), rows @ rows.T
+            products = rows @ rows.T
             if features is not None and ranks > 1:  # each rank has items of its own
                 products = mean_over_ranks({"products": products}, self.group)["products"] / ranks
+            mix = None if mix is None else mix.to(rows)
             found = self._weigh(products, mix, names, allow_nonfinite)
-            parts = ((found.weights @ mix) @ rows).split([end.numel() for end in ends])
+            weights = found.weights if mix is None else found.weights @ mix
+            parts = (weights.unsqueeze(0) @ rows).squeeze(0).split_with_sizes([end.numel() for end in ends])
             balanced = [
                 part.view_as(end).to(end.dtype) if at in used else None
                 for at, (part, end) in enumerate(zip(parts, ends, strict=True))
             ]
         if hooked:
-            _through(total, ends, balanced)
+            _through(totals, ends, balanced)
             return found
         if learned:
-            own = torch.autograd.grad(total, learned, retain_graph=True, allow_unused=True)
+            own = torch.autograd.grad(totals, learned, retain_graph=True, allow_unused=True)
             add_gradients(learned, mean_gradients(own, self.group))
         add_gradients(rest, mean_gradients(beside, self.group))
         if features is None:
@@ -147,13 +150,18 @@ class GradientBalancer(nn.Module):
         return found
 
     def _weigh(
-        self, products: Float[Tensor, "k k"], mix: Float[Tensor, "k k"], names: list[str] | None, allow_nonfinite: bool
+        self,
+        products: Float[Tensor, "k k"],
+        mix: Float[Tensor, "k k"] | None,
+        names: list[str] | None,
+        allow_nonfinite: bool,
     ) -> Balanced:
         """Weights of the terms, from the products of the gradients that they are mixed of."""
-        gram = mix @ products @ mix.T
-        if not products.isfinite().all():  # a NaN would spread over the other terms in the mixture
+        gram = products if mix is None else mix @ products @ mix.T
+        lengths = products.diagonal().tolist()
+        if not all(map(math.isfinite, lengths)):  # a NaN would spread over the other terms in the mixture
             if not allow_nonfinite:
-                check_lengths(products.diagonal(), names)
+                check_lengths(lengths, names)
             return Balanced(torch.ones_like(gram[0]), gram)
         return Balanced(self(gram, names), gram)
 
@@ -192,7 +200,7 @@ def choose_balancer(
 
 
 def _ends(
-    scalars: Iterable[Tensor | None], shared: Iterable[Tensor] | None, features: Tensor | Sequence[Tensor] | None
+    scalars: Sequence[Tensor | None], shared: Iterable[Tensor] | None, features: Tensor | Sequence[Tensor] | None
 ) -> list[Tensor]:
     """The tensors whose gradients are balanced. Raises `InputError` where there are none."""
     if features is not None:
@@ -206,8 +214,8 @@ def _ends(
 
 def _read(
     terms: Scored | Tensor | Sequence[Tensor],
-) -> tuple[list[Tensor | None], Float[Tensor, "k k"], Tensor, list[str] | None]:
-    """Scalars to differentiate, how the terms are mixed of them, the terms' sum, and their names.
+) -> tuple[list[Tensor | None], Float[Tensor, "k k"] | None, list[str] | None]:
+    """Scalars to differentiate, how the terms are mixed of them (None: they are the terms), and the terms' names.
 
     A compound's terms come of one stacked tensor: a pass back from one of them would run through the heads of all. Its
     losses are differentiated instead, each alone, and the small matrix of the terms' derivatives to the losses does
@@ -217,16 +225,18 @@ def _read(
         scalars = list(terms.unbind()) if isinstance(terms, Tensor) else list(terms)
         if not scalars or any(scalar.ndim for scalar in scalars):
             raise InputError("terms must be at least one scalar")
-        return list(scalars), torch.eye(len(scalars)), torch.stack(scalars).sum(), None
+        if not any(scalar.requires_grad for scalar in scalars):
+            raise InputError("terms must have a graph")
+        return list(scalars), None, None
     names = [name for name in terms.weights if "." not in name]
     losses = [terms.parts.get(name) for name in names]
-    if not terms.losses.requires_grad:
+    if not (terms.losses.requires_grad and terms.total.requires_grad):
         raise InputError("terms must have a graph")
     mix = [torch.autograd.grad(term, terms.losses, retain_graph=True)[0] for term in terms.terms.unbind()]
-    return losses, torch.stack(mix), terms.total, names
+    return losses, torch.stack(mix), names
 
 
-def _through(total: Tensor, features: Sequence[Tensor], balanced: Sequence[Tensor | None]) -> None:
+def _through(totals: Sequence[Tensor], features: Sequence[Tensor], balanced: Sequence[Tensor | None]) -> None:
     """A plain backward pass in which the features' gradients give way to the balanced ones.
 
     It goes through the heads once more, but through the hooks of all parameters too, which data-parallel wrappers need;
@@ -238,7 +248,7 @@ def _through(total: Tensor, features: Sequence[Tensor], balanced: Sequence[Tenso
         if own is not None
     ]
     try:
-        total.backward()
+        torch.autograd.backward([total for total in totals if total.requires_grad])
     finally:
         for handle in handles:
             handle.remove()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEAST = 1e-12  # of an eigenvalue, in units of the largest diagonal entry
 SLACK = 1e-11  # how far below 0 counts as 0
+SWEEPS = 2  # of projected Jacobi steps that make the first guess
 PATIENCE = 3  # exchanges of all wrong places at once that may bring nothing
 
 
@@ -38,12 +39,16 @@ def complementary(matrix: Float[Tensor, "k k"], offset: Float[Tensor, "*b k"]) -
         Júdice, Pires, "A Block Principal Pivoting Algorithm for Large-Scale Strictly Monotone Linear Complementarity
         Problems", Computers & Operations Research 21, 1994.
     """
-    scale = np.sqrt(matrix.diagonal().double().numpy())
-    m = _definite(matrix.double().numpy() / np.outer(scale, scale), torch.finfo(matrix.dtype).eps)
+    m = matrix.double().numpy()
+    scale = np.sqrt(m.diagonal())
+    m = _definite(m / (scale[:, None] * scale), torch.finfo(matrix.dtype).eps)
     k = len(m)
     q = (offset.double().numpy() / scale).reshape(-1, k)
     slack = SLACK * (1 + np.abs(q).max(1, keepdims=True))
-    x, free = np.zeros_like(q), q < 0
+    x = (-q).clip(0)
+    for _ in range(SWEEPS):
+        x = (x - x @ m - q).clip(0)
+    free = x > 0
     fewest, patience = np.full(len(q), k + 1), np.full(len(q), PATIENCE)
     places, identity = np.arange(k), np.eye(k)
     for _ in range(20 + 20 * k):
@@ -67,7 +72,9 @@ def nearest_to_origin(matrix: Float[Tensor, "k k"]) -> Float[Tensor, "k"]:
 
 
 def _definite(matrix: np.ndarray, rounding: float) -> np.ndarray:
-    """The matrix, with its eigenvalues lifted to what rounding leaves of a zero."""
+    """The matrix, whose diagonal is 1, with its eigenvalues lifted to what rounding leaves of a zero."""
+    if np.abs(matrix).sum(1).max() < 1.5:  # by Gershgorin no eigenvalue is below 1/2
+        return matrix
     values, vectors = np.linalg.eigh(matrix)
     lifted: np.ndarray = (vectors * values.clip(max(LEAST, rounding))) @ vectors.T
     return lifted

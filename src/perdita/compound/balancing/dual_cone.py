@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from perdita.compound.balancing.complementarity import complementary
 from perdita.compound.balancing.methods import method
 
@@ -29,6 +27,4 @@ def unconflicting_projections(gram: Float[Tensor, "k k"]) -> Float[Tensor, "k"]:
         Quinton, Rey, "Jacobian Descent for Multi-Objective Optimization" (UPGrad), arXiv 2406.16232, proposition 1;
         theirs is the mean of the projections, this the sum.
     """
-    g = gram.double()
-    above = complementary(gram, g)  # v = e_i + x with x >= 0 and G x + G e_i >= 0, a problem for each i
-    return (torch.eye(len(g), dtype=torch.float64) + above).sum(0)
+    return 1 + complementary(gram, gram).sum(0)  # v = e_i + x with x >= 0 and G x + G e_i >= 0, a problem for each i

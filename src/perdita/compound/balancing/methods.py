@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,9 +39,9 @@ def choose(name: str) -> Method:
     return METHODS[name]
 
 
-def check_lengths(squares: Float[Tensor, "k"], names: list[str] | None) -> None:
+def check_lengths(squares: Sequence[float], names: list[str] | None) -> None:
     """Raise `InputError` where the squared length of a gradient is NaN or infinite, with the name of its term."""
-    for place, square in enumerate(squares.tolist()):
+    for place, square in enumerate(squares):
         if not math.isfinite(square):
             name = repr(names[place]) if names else str(place)
             raise InputError(f"the gradient of term {name} is not finite: its squared length is {square}")
@@ -64,12 +64,12 @@ def balanced_weights(
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
         raise InputError(f"gram must be (k, k), not {tuple(gram.shape)}")
     small = gram.detach().cpu()
-    lengths = small.diagonal()
+    lengths = small.diagonal().tolist()
     check_lengths(lengths, names)
-    if all(square > 0 for square in lengths.tolist()):
+    if all(square > 0 for square in lengths):
         return function(small, **options).to(gram)  # type: ignore[no-any-return]
     weights = torch.ones(len(small), dtype=torch.float64)
-    active = (lengths > 0).nonzero().squeeze(1)
-    if len(active):
+    active = [place for place, square in enumerate(lengths) if square > 0]
+    if active:
         weights[active] = function(small[active][:, active], **options).double()
     return weights.to(gram)

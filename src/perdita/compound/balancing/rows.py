@@ -10,7 +10,6 @@ import torch.distributed as dist
 from torch import Tensor
 
 from perdita.compound.ranks import mean_over_ranks, world_size
-from perdita.core.numerics import widen
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -38,34 +37,47 @@ def gradient_rows(
         beside: parameters for which the sum will do.
         shares: the scalars' weights in that sum.
     """
-    sizes = [tensor.numel() for tensor in tensors]
-    rows = torch.empty(len(scalars), sum(sizes), dtype=widen(tensors[0]).dtype, device=tensors[0].device)
-    used: set[int] = set()
+    first, count, ends = tensors[0], len(tensors), [*tensors, *beside]
+    dtype = torch.promote_types(first.dtype, torch.float32)
+    width = sum(tensor.numel() for tensor in tensors)
+    rows = torch.empty(len(scalars), width, dtype=dtype, device=first.device)
+    unused = set(range(count))
     sums: list[Tensor | None] = [None] * len(beside)
     for row, scalar, share in zip(rows, scalars, shares or [1.0] * len(scalars), strict=True):
         if scalar is None or not scalar.requires_grad:
             row.zero_()
             continue
-        found = torch.autograd.grad(scalar, [*tensors, *beside], retain_graph=True, allow_unused=True)
-        for place, (piece, gradient) in enumerate(zip(row.split(sizes), found, strict=False)):
-            if gradient is None:
-                piece.zero_()
-            else:
-                piece.copy_(gradient.flatten())
-                used.add(place)
-        for place, gradient in enumerate(found[len(sizes) :]):
+        found = torch.autograd.grad(scalar, ends, retain_graph=True, allow_unused=True)
+        if unused:
+            unused.intersection_update(place for place, gradient in enumerate(found[:count]) if gradient is None)
+        _lay(row, tensors, found[:count])
+        for place, gradient in enumerate(found[count:]):
             if gradient is not None:
                 own, before = gradient if share == 1 else share * gradient, sums[place]
                 sums[place] = own if before is None else before + own
-    return Rows(rows, used, sums)
+    return Rows(rows, set(range(count)) - unused, sums)
 
 
-def leaves(scalars: Iterable[Tensor | None], above: Iterable[Tensor | None] = ()) -> list[Tensor]:
+def _lay(row: Float[Tensor, "p"], tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+    """Write gradients into a row, one after another; zeros where a tensor has none."""
+    pieces = [
+        row.new_zeros(()).expand(tensor.numel()) if gradient is None else gradient.flatten()
+        for tensor, gradient in zip(tensors, gradients, strict=True)
+    ]
+    if all(piece.device == row.device for piece in pieces):
+        torch.cat(pieces, out=row)
+    else:  # a trunk that is spread over devices
+        torch.cat([piece.to(row.device) for piece in pieces], out=row)
+
+
+def leaves(scalars: Sequence[Tensor | None], above: Iterable[Tensor | None] = ()) -> list[Tensor]:
     """The parameters that the scalars' graphs end in, each once; without what lies below the tensors ``above``.
 
     Equal graphs give equal orders: ranks agree on them.
     """
-    found: dict[Tensor, None] = {}
+    found = dict.fromkeys(
+        scalar for scalar in scalars if scalar is not None and scalar.is_leaf and scalar.requires_grad
+    )
     seen = {tensor.grad_fn for tensor in above if tensor is not None}
     starts = dict.fromkeys(scalar.grad_fn for scalar in scalars if scalar is not None and scalar.grad_fn is not None)
     nodes = [node for node in starts if node not in seen]
@@ -90,12 +102,11 @@ def mean_gradients(
         return gradients
     flat = mean_over_ranks({"flat": torch.cat([one.flatten() for one in there])}, group)["flat"]
     means = iter(flat.split([one.numel() for one in there]))
-    return [None if one is None else next(means).view_as(one) for one in gradients]
+    return [None if one is None else next(means).view_as(one).to(one.dtype) for one in gradients]
 
 
 def add_gradients(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
     """Add to each ``grad`` what came for it; where nothing came it stays as it is, None too."""
     for tensor, gradient in zip(tensors, gradients, strict=True):
         if gradient is not None:
-            own = gradient.view_as(tensor).to(tensor.dtype)
-            tensor.grad = own if tensor.grad is None else tensor.grad + own
+            tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient

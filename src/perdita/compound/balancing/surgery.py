@@ -31,11 +31,11 @@ def gradient_surgery(gram: Float[Tensor, "k k"], *, generator: torch.Generator |
     """
     k = len(gram)
     g, own = gram.double().numpy(), np.arange(k)
-    lengths = g.diagonal()
-    order = torch.rand(k, k, generator=generator).argsort(1).numpy()  # row i: the order in which i meets the others
-    shares = np.eye(k)  # row i: v_i in terms of the gradients
-    for met in order.T:
-        product = (shares * g[met]).sum(1)
-        against = (product < 0) & (met != own)
-        shares[own, met] -= np.where(against, product / lengths[met], 0.0)
-    return torch.from_numpy(shares.sum(0))
+    met = torch.rand(k, k, generator=generator).numpy().argsort(1).T  # column i: the order in which i meets the others
+    rates = np.where(met == own, 0.0, 1 / g.diagonal()[met])
+    products = g[met, own]  # column i: of v_i with those that it meets
+    taken = np.empty((k, k))
+    for turn, others in enumerate(met):
+        taken[turn] = np.minimum(products[turn], 0.0) * rates[turn]
+        products -= taken[turn] * g[met, others]
+    return torch.from_numpy(1 - np.bincount(met.ravel(), taken.ravel(), k))
