@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from pathlib import Path
@@ -52,6 +53,38 @@ def link_losses(app: Any, name: str, source: list[str]) -> None:
         source[0] = re.sub(r"`[a-z0-9_]+`", lambda found: code(found[0]), source[0])
 
 
+def titles_alone(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Sphinx's html-page-context: the sidebar, which shows titles, is made of titles. Furo asks for it on each page,
+    and Sphinx would copy every heading of every page for it, to leave them out."""
+    whole = context["toctree"]
+
+    def toctree(**options: Any) -> str:
+        if not options.get("titles_only"):
+            return whole(**options)
+        kept, app.env.tocs = app.env.tocs, titles(app.env)
+        try:
+            return whole(**options)
+        finally:
+            app.env.tocs = kept
+
+    context["toctree"] = toctree
+
+
+@functools.cache
+def titles(environment: Any) -> dict[str, Any]:
+    """Each page's table of contents without the headings under its title; lists of pages stay."""
+    from sphinx.addnodes import toctree
+
+    found = {}
+    for name, contents in environment.tocs.items():
+        found[name] = contents.deepcopy()
+        for item in found[name].children:
+            for part in item.children[1:]:
+                if next(part.findall(toctree), None) is None:
+                    item.remove(part)
+    return found
+
+
 def setup(app: Any) -> None:
     """Write the pages that are drawn from the cards, the claims and the benchmarks before the others are read, and run
     the tutorials, whose outputs and reports are shown (`-D run_tutorials=0` leaves them out)."""
@@ -66,4 +99,5 @@ def setup(app: Any) -> None:
     app.add_config_value("run_tutorials", True, "env")
     app.connect("source-read", run_tutorial)
     app.connect("source-read", link_losses)
+    app.connect("html-page-context", titles_alone, priority=400)  # before the theme's own
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "reference"))
