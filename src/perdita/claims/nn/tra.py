@@ -14,6 +14,7 @@ from torch import nn
 
 import perdita.functional as P
 from perdita.claims.harness import Claim, Evidence, paired, side_by_side
+from perdita.claims.stacked import Linears
 from perdita.compare.spec import Training
 from perdita.compare.train.optimizer import ScheduledOptimizer
 from perdita.nn.threshold_attention import flip_flop_batch, rms_norm, threshold_relative_attention
@@ -33,26 +34,6 @@ CACHED_SCORES = 2**19  # of attention, in an evaluation
 ATTENTIONS = ("TRA", "RoPE", "ALiBi", "no position")
 TRAINING = Training(epochs=1, batch_size=8, optimizer="adamw", learning_rate=3e-3, weight_decay=0.01, schedule="cosine")
 LONGER = ("4 times as long", "8 times as long, sparse")
-
-
-class Linears(nn.Module):
-    """A linear layer of each model, one product for all; its numbers are those of `nn.Linear` under the seed."""
-
-    def __init__(self, fan_in: int, fan_out: int, generators: Sequence[torch.Generator], bias: bool = True) -> None:
-        super().__init__()
-
-        def drawn(rows: int) -> nn.Parameter:
-            every = [torch.empty(fan_out, rows).uniform_(-bound, bound, generator=one).T for one in generators]
-            return nn.Parameter(torch.stack(every))
-
-        bound = fan_in**-0.5
-        self.weight, self.bias = drawn(fan_in), drawn(1) if bias else None
-
-    def forward(self, x: Float[Tensor, "s b t i"]) -> Float[Tensor, "s b t o"]:
-        """The models' products on their own rows."""
-        rows = x.flatten(1, 2)
-        found = rows @ self.weight if self.bias is None else torch.baddbmm(self.bias, rows, self.weight)
-        return found.unflatten(1, x.shape[1:3])
 
 
 class Attention(nn.Module):
