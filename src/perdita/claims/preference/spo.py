@@ -48,21 +48,21 @@ class Policy(nn.Module):
         asked = self._states(text[:, 0, :KEYS], self.embedding.weight.new_zeros(len(text), WIDTH))[-1]
         last = asked.unsqueeze(1).expand(-1, text.shape[1], -1).flatten(0, 1)
         states = torch.stack([last, *self._states(response, last)], 1)  # before each word, and at the end
-        logps = sequence_log_probability(self.words(states[:, :-1]), response)
+        logits = self.words(states[:, :-1].flatten(0, 1)).unflatten(0, response.shape)  # one product for each seed
+        logps = sequence_log_probability(logits, response)
         return torch.cat([logps.unsqueeze(1), self.degrees(states)], 1).unflatten(0, text.shape[:2])
 
     def _states(self, words: Int[Tensor, "n t"], state: Float[Tensor, "n w"]) -> list[Float[Tensor, "n w"]]:
         """Those of the recurrent layer after each word: what a word puts into the gates is computed once for all."""
         layer, split = self.recurrent, (2 * WIDTH, WIDTH)
-        table = F.linear(self.embedding.weight, layer.weight_ih_l0, layer.bias_ih_l0)
+        shift, lift = layer.bias_hh_l0.split(split)
+        table = F.linear(self.embedding.weight, layer.weight_ih_l0, layer.bias_ih_l0 + F.pad(shift, (0, WIDTH)))
         states = []
         for given in F.embedding(words.T, table).unbind(0):
-            (gates, new), (held, old) = (
-                given.split(split, 1),
-                F.linear(state, layer.weight_hh_l0, layer.bias_hh_l0).split(split, 1),
-            )
+            gates, new = given.split(split, 1)
+            held, old = F.linear(state, layer.weight_hh_l0).split(split, 1)
             reset, update = torch.sigmoid(gates + held).chunk(2, 1)
-            state = torch.lerp(torch.tanh(torch.addcmul(new, reset, old)), state, update)
+            state = torch.lerp(torch.tanh(torch.addcmul(new, reset, old + lift)), state, update)
             states.append(state)
         return states
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import perdita.functional as P
 from perdita.claims.harness import Claim, Evidence, paired, side_by_side
+from perdita.claims.passes import drawing, in_passes
 from perdita.compare.spec import Training
 from perdita.compare.train.engine import Fold, train_together
 from perdita.core.numerics import normalize
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 USERS, ITEMS, RANK, DIMENSION, NEGATIVES, FIRST = 300, 400, 6, 16, 50, 20
 CHOICES, HELD = 11_280, 3_384  # density 0.094; 30 % of them held out, half for choosing and half for the test
 PASSES = 10  # through the choices, with fresh negatives each time: the one epoch of the training
-APART = 1_000_000  # what is drawn in training is drawn apart from the choices
 RECIPE = Training(
     epochs=1, batch_size=256, optimizer="adam", learning_rate=1e-2, weight_decay=1e-6, schedule="constant"
 )  # 309 steps
@@ -141,14 +141,9 @@ def _started(seed: int, cosine: bool) -> Factors:
 
 def _fold(rows: Int[Tensor, "n 2"], users: Int[Tensor, "u 1"], seed: int, passes: int) -> Fold:
     """The choices again and again, each time in another order and with other negatives."""
-    generator, count = torch.Generator().manual_seed(APART + seed), len(rows)
-    drawn = torch.randint(ITEMS, (passes * count, NEGATIVES), generator=generator).to(rows.device)
+    drawn = torch.randint(ITEMS, (passes * len(rows), NEGATIVES), generator=drawing(seed)).to(rows.device)
     features = torch.cat([rows.repeat(passes, 1), drawn], 1).short()
-
-    def order(_: int, generator: torch.Generator) -> Tensor:
-        return torch.cat([own * count + torch.randperm(count, generator=generator) for own in range(passes)])
-
-    return Fold(features, features[:, 0], {"users": users}, order)
+    return Fold(features, features[:, 0], {"users": users}, in_passes(passes))
 
 
 def _simulated(seed: int, device: str) -> tuple[Int[Tensor, "n 2"], Int[Tensor, "u 1"], Int[Tensor, "u i"]]:
