@@ -129,6 +129,41 @@ def test_training_learns_the_data(backspace, final):
     assert (text[:, 1] == 1).double().mean() == pytest.approx(0.75, abs=0.15)
 
 
+class Tables(torch.nn.Module):
+    """A table for each model, which reads its share of the rows."""
+
+    def __init__(self, models):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.zeros(models, 5, 5, dtype=torch.float64))
+
+    def forward(self, given):
+        shares = given.input_ids.chunk(len(self.logits))
+        return torch.cat([table[own] for table, own in zip(self.logits, shares, strict=True)])
+
+
+@pytest.mark.parametrize("backspace", [None, 4])
+def test_models_that_learn_together_learn_as_each_alone(backspace):
+    texts = torch.tensor([[0, 1, 3, 3], [0, 1, 2, 3], [0, 2, 3, 3], [0, 2, 1, 3], [0, 1, 1, 3], [0, 2, 2, 3]])
+    ends = torch.tensor([3, 4, 3, 4, 4, 4])
+    options = {
+        "end": 3, "tokens": 4, "backspace": backspace, "steps": 40, "batch_size": 8, "rate": 0.3, "learning_rate": 0.1,
+        "every": 5, "buffer": 2, "discount": 0.99,
+    }  # fmt: skip
+
+    def learnt(shares, seeds, source):
+        model = Tables(len(seeds))
+        rows = torch.cat([texts.chunk(2)[share] for share in shares]), torch.cat([ends.chunk(2)[s] for s in shares])
+        return model, match_sequences(model, model.parameters(), *rows, generator=source, **options)
+
+    sources = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    both, losses = learnt([0, 1], [0, 1], sources)
+    alone = [learnt([seed], [seed], torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    for table, (model, _) in zip(both.logits, alone, strict=True):
+        torch.testing.assert_close(table, model.logits[0])
+    courses = zip(*(course for _, course in alone), strict=True)
+    assert losses == pytest.approx([sum(pair) / 2 for pair in courses])
+
+
 def test_bad_arguments_are_named():
     with pytest.raises(InputError, match="protected"):
         backspace_inputs(torch.zeros(1, 3, dtype=torch.int64), BACK, protected=4)

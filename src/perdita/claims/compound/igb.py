@@ -63,7 +63,6 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     settings = {arm: (TASKS, weights) for arm, weights in ARMS.items()}
     settings |= {f"{task} alone": ((task,), ARMS["equal"]) for task in TASKS}
     learners = {name: _learners(seeds, device, *own, training) for name, own in settings.items()}
-
     names = sorted(settings, key=lambda name: name != "igb_v2")  # the longest first
     pieces: list[Callable[[], Any]] = [partial(_errors, learners[name], data, training, seeds) for name in names]
     pieces.append(partial(slow_weight, seeds[0], 100 if short else TOY_STEPS))  # the only one that seeds torch itself
