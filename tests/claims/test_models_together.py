@@ -57,7 +57,8 @@ def test_the_written_out_gated_layer_is_that_of_torch_and_reads_the_shared_promp
     hidden = policy.recurrent(policy.embedding(rows))[0]
     answer = (torch.arange(rows.shape[1]) >= spo.KEYS).expand(rows.shape)
     logps = sequence_log_probability(policy.words(hidden), rows, mask=answer, shift=True)
-    wanted = torch.cat([logps.unsqueeze(1), policy.degrees(hidden)], 1).unflatten(0, text.shape[:2])
+    told = logps.view(3, 2, spo.DEGREES)[..., :1].expand(3, 2, spo.DEGREES).reshape(3, -1, 1)  # of the intact ones
+    wanted = torch.cat([told, policy.degrees(hidden).unflatten(0, text.shape[:2])], 2)
     torch.testing.assert_close(found, wanted)
     learnt = list(policy.parameters())
     pair = (torch.autograd.grad(own.square().sum(), learnt) for own in (found, wanted))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,17 +42,20 @@ class Policy(nn.Module):
         self.degrees = PreferenceDegreeHead(WIDTH, DEGREES)
 
     def forward(self, text: Int[Tensor, "b v t"]) -> Float[Tensor, "b v k"]:
-        """(b, versions, 1 + degrees): the log-probability of each text's response, and its degree logits.
+        """(b, versions, 1 + degrees): the log-probability of the intact response, and each version's degree logits.
 
-        The versions of a row have one prompt, which is read once.
+        The versions of a row have one prompt, which is read once; the first of each response's is the intact one.
         """
+        versions, degrees = text.shape[1], max(1, text.shape[1] // 2)
         response = text[..., KEYS:].flatten(0, 1)  # (b v, t)
         asked = self._states(text[:, 0, :KEYS], self.embedding.weight.new_zeros(len(text), WIDTH))[-1]
-        last = asked.unsqueeze(1).expand(-1, text.shape[1], -1).flatten(0, 1)
+        last = asked.unsqueeze(1).expand(-1, versions, -1).flatten(0, 1)
         states = torch.stack([last, *self._states(response, last)], 1)  # before each word, and at the end
-        logits = self.words(states[:, :-1].flatten(0, 1)).unflatten(0, response.shape)  # one product for each seed
-        logps = sequence_log_probability(logits, response)
-        return torch.cat([logps.unsqueeze(1), self.degrees(states)], 1).unflatten(0, text.shape[:2])
+        intact = states.unflatten(0, (-1, versions))[:, ::degrees, :-1].flatten(0, 2)  # one product for each seed
+        logits = self.words(intact).unflatten(0, (-1, RESPONSE))
+        logps = sequence_log_probability(logits, text[:, ::degrees, KEYS:].flatten(0, 1)).unflatten(0, (len(text), -1))
+        told = logps.repeat_interleave(degrees, 1).unsqueeze(2)
+        return torch.cat([told, self.degrees(states).unflatten(0, (-1, versions))], 2)
 
     def _states(self, words: Int[Tensor, "n t"], state: Float[Tensor, "n w"]) -> list[Float[Tensor, "n w"]]:
         """Those of the recurrent layer after each word: what a word puts into the gates is computed once for all."""
@@ -108,17 +113,17 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     from scipy.stats import spearmanr
 
     rows = (10 if short else STEPS) * BATCH
+    parts = [slice(0, len(seeds), 2), slice(1, len(seeds), 2)]  # the seeds of a part take each step together
     fresh = [_fresh(seed).to(device) for seed in seeds]
-    halves = [slice(0, len(seeds), 2), slice(1, len(seeds), 2)]
-    found = side_by_side(lambda half: _tuned(fresh[half], seeds[half], rows, device), halves)
+    started = side_by_side(lambda part: _pretrained(fresh[part], seeds[part], rows, device), parts)
+    pieces = [(name, part, own) for name in list(ARMS)[::-1] for part, own in zip(parts, started, strict=True)]
+    rewards = side_by_side(lambda piece: _tuned(piece[0], piece[2]), pieces)
     rank: dict[str, list[float]] = {name: [0.0] * len(seeds) for name in ARMS}
     accuracy: dict[str, list[float]] = {name: [0.0] * len(seeds) for name in ARMS}
-    for half, rewards in zip(halves, found, strict=True):
-        degrees = [_texts(HELD, seed, "held out")[1] for seed in seeds[half]]
-        for name, own in rewards.items():
-            pairs = list(zip(own, degrees, strict=True))
-            rank[name][half] = [float(spearmanr(reward, degree).statistic) for reward, degree in pairs]
-            accuracy[name][half] = [_neighbours(reward, degree) for reward, degree in pairs]
+    for (name, part, own), found in zip(pieces, rewards, strict=True):
+        pairs = list(zip(found, own.degrees, strict=True))
+        rank[name][part] = [float(spearmanr(reward, degree).statistic) for reward, degree in pairs]
+        accuracy[name][part] = [_neighbours(reward, degree) for reward, degree in pairs]
     means = {name: statistics.fmean(own) for name, own in accuracy.items()}
     return paired(
         rank["DPO"],
@@ -150,32 +155,50 @@ def _fresh(seed: int) -> Policy:
         return Policy()
 
 
-def _tuned(models: list[Policy], seeds: Sequence[int], rows: int, device: str) -> dict[str, list[Float[Tensor, "n"]]]:
-    """The rewards that the models give held-out responses: of each arm, tuned from what was pre-trained."""
+@dataclass(frozen=True)
+class Pretrained:
+    """Models of some seeds, what they are tuned on, and what they say of held-out responses before."""
+
+    models: list[Policy]
+    seeds: Sequence[int]
+    folds: list[Fold]  # all versions
+    before: Float[Tensor, "s n"]
+    degrees: list[Int[Tensor, "n"]]  # of the held-out responses
+
+
+def _pretrained(models: list[Policy], seeds: Sequence[int], rows: int, device: str) -> Pretrained:
     plain = [_texts(rows, seed, "pre-training")[0].unsqueeze(1).to(device) for seed in seeds]
     nothing = torch.zeros(rows, 2, device=device)
-
-    def train(criterion: nn.Module, folds: list[Fold], rate: float) -> Trained:
-        training = Training(
-            epochs=1, batch_size=BATCH, optimizer="adam", learning_rate=rate, weight_decay=0.0, schedule="constant"
-        )
-        each = iter([model.train() for model in models])
-        return train_together({"": criterion}, partial(next, each), folds, training, seeds)
-
-    states = train(Likelihood(), [Fold(own, nothing) for own in plain], 3e-3).states
-    folds, before = [], []
+    states = _trained(Likelihood(), models, [Fold(own, nothing) for own in plain], seeds, 3e-3).states
+    folds, before, degrees = [], [], []
     for index, (model, seed) in enumerate(zip(models, seeds, strict=True)):
         model.load_state_dict({name: tensor[0, index] for name, tensor in states.items()})
-        pairs, held = _pairs(rows, seed).to(device), _texts(HELD, seed, "held out")[0].unsqueeze(1).to(device)
+        pairs, (held, degree) = _pairs(rows, seed).to(device), _texts(HELD, seed, "held out")
+        parts = {"held": held.unsqueeze(1).to(device)}
         with torch.no_grad():
-            folds.append(Fold(pairs, model(pairs[:, [0, DEGREES]])[..., 0], {"held": held}))
-            before.append(model(held)[:, 0, 0])
-    rewards = {}
-    for name, (criterion, versions) in ARMS.items():
-        own = [Fold(fold.features[:, versions], fold.target, fold.parts) for fold in folds]
-        after = train(criterion, own, 1e-3).outputs["held"][0, ..., 0, 0]
-        rewards[name] = list((BETA * (after - torch.stack(before))).cpu())
-    return rewards
+            folds.append(Fold(pairs, model(pairs[:, [0, DEGREES]])[..., 0], parts))
+            before.append(model(parts["held"])[:, 0, 0])
+        degrees.append(degree)
+    return Pretrained(models, seeds, folds, torch.stack(before), degrees)
+
+
+def _tuned(arm: str, start: Pretrained) -> list[Float[Tensor, "n"]]:
+    """The rewards that each seed's model gives held-out responses, once it is tuned."""
+    criterion, versions = ARMS[arm]
+    folds = [Fold(fold.features[:, versions], fold.target, fold.parts) for fold in start.folds]
+    models = [copy.deepcopy(model) for model in start.models]
+    after = _trained(criterion, models, folds, start.seeds, 1e-3).outputs["held"][0, ..., 0, 0]
+    return list((BETA * (after - start.before)).cpu())
+
+
+def _trained(
+    criterion: nn.Module, models: list[Policy], folds: list[Fold], seeds: Sequence[int], rate: float
+) -> Trained:
+    training = Training(
+        epochs=1, batch_size=BATCH, optimizer="adam", learning_rate=rate, weight_decay=0.0, schedule="constant"
+    )
+    each = iter([model.train() for model in models])
+    return train_together({"": criterion}, partial(next, each), folds, training, seeds)
 
 
 def _generator(seed: int, what: str) -> torch.Generator:
