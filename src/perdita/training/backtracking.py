@@ -235,7 +235,7 @@ def match_sequences(
     """
     optimizer = torch.optim.Adam(list(parameters), lr=learning_rate)
     models = len(generator) if isinstance(generator, Sequence) else 1
-    share, kept, losses = len(data) // models, [], []
+    share, longest, kept, losses = len(data) // models, data.shape[1] + room, [], []
     begin = torch.arange(models).mul(share).repeat_interleave(batch_size)
     back = NEVER if backspace is None else backspace
     first, last = (part * steps for part in anneal)
@@ -250,16 +250,17 @@ def match_sequences(
         loss = (1 - weight) * _means(cross_entropy, models, given.labels != IGNORED, logits, given.labels)
         if weight > 0:
             if step % every == 0 or not kept:
-                begun, longest = data[rows, :1], data.shape[1] + room
-                fresh = sample_actions(logits_of, begun, longest, backspace=backspace, end=end, generator=generator)
+                says = {"backspace": backspace, "end": end, "generator": generator}
+                fresh = sample_actions(logits_of, data[rows, :1], longest, **says)
                 kept = [*kept, [part.chunk(models) for part in fresh]][-buffer:]
             which = _drawn(generator, torch.randint, (models,), len(kept)).tolist()
             drawn, sizes, ended = (torch.cat([kept[k][i][j] for j, k in enumerate(which)]) for i in range(3))
-            own = backspace_inputs(drawn, back, lengths=sizes)
-            written = logits_of(own).transpose(1, 2)
+            own = backspace_inputs(drawn[:, : int(sizes.max())], back, lengths=sizes)
             facts = {"is_data": torch.zeros_like(ended), "finished": ended, **options}
             match = _means(sequence_match, models, ends > 1, logits, given.labels, is_data=ends > 0, **options)
-            match = match + _means(sequence_match, models, sizes > 1, written, own.labels, **facts)
+            match = match + _means(
+                sequence_match, models, sizes > 1, logits_of(own).transpose(1, 2), own.labels, **facts
+            )
             loss = loss + weight * match / 2
         optimizer.zero_grad()
         loss.backward()
@@ -290,6 +291,8 @@ def _replay(
     if not 1 <= protected <= actions.shape[1]:
         raise InputError(f"protected must be in 1..{actions.shape[1]}, not {protected}")
     columns = torch.arange(actions.shape[1], device=actions.device)
+    if backspace == NEVER:
+        return columns.expand_as(actions), columns.expand(*actions.shape, -1)
     gone = (actions == backspace) & (columns >= protected)
     walk = torch.where(gone, -1, 1).cumsum(1) - 1  # as if there were no start to stop at
     lack = torch.where(columns < protected, 0, (protected - 1 - walk).clamp_min(0))
