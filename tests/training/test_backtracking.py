@@ -54,6 +54,17 @@ def test_inputs_by_hand():
     assert seen == [[0], [0, 1], [0, 1, 2], [0, 3], [0, 1, 4], [0, 5], [6], [7]]
 
 
+def test_without_a_backspace_texts_stand_as_they_are_written():
+    actions, lengths = torch.randint(0, 9, (6, 7)), torch.randint(2, 8, (6,))
+    for none, never in zip(
+        *(vars(backspace_inputs(actions, b, lengths=lengths)).values() for b in (None, BACK)), strict=True
+    ):
+        assert torch.equal(none, never)
+    text, found = apply_backspaces(actions, None, lengths=lengths)
+    assert torch.equal(text, actions)
+    assert torch.equal(found, lengths)
+
+
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_logits_after_a_correction_are_those_of_the_text_without_it(family):
     model, actions = tiny(family), drawn(rows=6, width=10)
@@ -123,7 +134,7 @@ def test_training_learns_the_data(backspace, final):
     assert len(losses) == 150
     start = torch.zeros(400, 1, dtype=torch.int64)
     actions, lengths, ended = sample_actions(model, start, 8, backspace=backspace, end=3, generator=generator)
-    text, found = apply_backspaces(actions, -1 if backspace is None else backspace, lengths=lengths)
+    text, found = apply_backspaces(actions, backspace, lengths=lengths)
     right = ended & (found == 3) & ((text[:, 1] == 1) | (text[:, 1] == 2))
     assert right.double().mean() > 0.85
     assert (text[:, 1] == 1).double().mean() == pytest.approx(0.75, abs=0.15)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     Sources = torch.Generator | Sequence[torch.Generator] | None
 
 IGNORED = -100
-NEVER = -1  # a backspace that no sequence holds
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,13 @@ class BackspaceInputs:
 
 @component("sequencematch")
 def backspace_inputs(
-    actions: Int[Tensor, "b t"], backspace: int, *, lengths: Int[Tensor, "b"] | None = None, protected: int = 1
+    actions: Int[Tensor, "b t"], backspace: int | None, *, lengths: Int[Tensor, "b"] | None = None, protected: int = 1
 ) -> BackspaceInputs:
     """Inputs with which one forward pass gives the logits of every state of the sequences.
 
     Args:
         actions: (b, t) a start, then tokens and backspaces.
-        backspace: its id.
+        backspace: its id; None where there is none.
         lengths: (b,) columns that count, for sequences padded on the right; the labels of the others are -100.
         protected: number of first columns that no backspace takes back: the start, or a prompt.
 
@@ -79,7 +78,7 @@ def backspace_inputs(
 
 @component("sequencematch")
 def apply_backspaces(
-    actions: Int[Tensor, "b t"], backspace: int, *, lengths: Int[Tensor, "b"] | None = None, protected: int = 1
+    actions: Int[Tensor, "b t"], backspace: int | None, *, lengths: Int[Tensor, "b"] | None = None, protected: int = 1
 ) -> tuple[Int[Tensor, "b t"], Int[Tensor, "b"]]:
     """The texts that the actions have written, and the length of each; what lies beyond it means nothing.
 
@@ -173,7 +172,7 @@ def sample_actions(
     ended = torch.zeros(len(start), dtype=torch.bool, device=start.device)
     lengths = torch.full((len(start),), protected, device=start.device)
     for _ in range(steps):
-        given = backspace_inputs(actions, NEVER if backspace is None else backspace, protected=protected)
+        given = backspace_inputs(actions, backspace, protected=protected)
         logits = widen(logits_of(given)[:, -1])
         if temperature > 0:
             uniform = _drawn(generator, torch.rand, logits.shape, dtype=torch.float64).clamp_min(1e-300)
@@ -237,15 +236,14 @@ def match_sequences(
     models = len(generator) if isinstance(generator, Sequence) else 1
     share, longest, kept, losses = len(data) // models, data.shape[1] + room, [], []
     begin = torch.arange(models).mul(share).repeat_interleave(batch_size)
-    back = NEVER if backspace is None else backspace
     first, last = (part * steps for part in anneal)
     for step in range(steps):
         weight = final * min(1.0, max(0.0, (step - first) / max(last - first, 1.0)))
         rows = (begin + _drawn(generator, torch.randint, begin.shape, share)).to(data.device)
         real, ends = data[rows], lengths[rows]
         if backspace is not None:
-            real, ends = with_corrections(real, ends, back, tokens=tokens, rate=rate, generator=generator)
-        given = backspace_inputs(real, back, lengths=ends)
+            real, ends = with_corrections(real, ends, backspace, tokens=tokens, rate=rate, generator=generator)
+        given = backspace_inputs(real, backspace, lengths=ends)
         logits = logits_of(given).transpose(1, 2)
         loss = (1 - weight) * _means(cross_entropy, models, given.labels != IGNORED, logits, given.labels)
         if weight > 0:
@@ -255,12 +253,11 @@ def match_sequences(
                 kept = [*kept, [part.chunk(models) for part in fresh]][-buffer:]
             which = _drawn(generator, torch.randint, (models,), len(kept)).tolist()
             drawn, sizes, ended = (torch.cat([kept[k][i][j] for j, k in enumerate(which)]) for i in range(3))
-            own = backspace_inputs(drawn[:, : int(sizes.max())], back, lengths=sizes)
+            own = backspace_inputs(drawn[:, : int(sizes.max())], backspace, lengths=sizes)
             facts = {"is_data": torch.zeros_like(ended), "finished": ended, **options}
             match = _means(sequence_match, models, ends > 1, logits, given.labels, is_data=ends > 0, **options)
-            match = match + _means(
-                sequence_match, models, sizes > 1, logits_of(own).transpose(1, 2), own.labels, **facts
-            )
+            written = logits_of(own).transpose(1, 2)
+            match = match + _means(sequence_match, models, sizes > 1, written, own.labels, **facts)
             loss = loss + weight * match / 2
         optimizer.zero_grad()
         loss.backward()
@@ -285,13 +282,13 @@ def _means(
 
 
 def _replay(
-    actions: Int[Tensor, "b t"], backspace: int, protected: int
+    actions: Int[Tensor, "b t"], backspace: int | None, protected: int
 ) -> tuple[Int[Tensor, "b t"], Int[Tensor, "b t t"]]:
     """After each column: the place of the last token that stands, and the column of the token at every place."""
     if not 1 <= protected <= actions.shape[1]:
         raise InputError(f"protected must be in 1..{actions.shape[1]}, not {protected}")
     columns = torch.arange(actions.shape[1], device=actions.device)
-    if backspace == NEVER:
+    if backspace is None:
         return columns.expand_as(actions), columns.expand(*actions.shape, -1)
     gone = (actions == backspace) & (columns >= protected)
     walk = torch.where(gone, -1, 1).cumsum(1) - 1  # as if there were no start to stop at
