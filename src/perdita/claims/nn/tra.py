@@ -14,7 +14,7 @@ from torch import nn
 
 import perdita.functional as P
 from perdita.claims.harness import Claim, Evidence, paired, side_by_side
-from perdita.claims.stacked import Linears
+from perdita.claims.stacked import Embeddings, Linears
 from perdita.compare.spec import Training
 from perdita.compare.train.optimizer import ScheduledOptimizer
 from perdita.nn.threshold_attention import flip_flop_batch, rms_norm, threshold_relative_attention
@@ -95,7 +95,7 @@ class Decoders(nn.Module):
     def __init__(self, kind: str, seeds: Sequence[int]) -> None:
         super().__init__()
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.embedding = nn.Parameter(torch.stack([torch.randn(TOKENS, WIDTH, generator=one) for one in generators]))
+        self.embedding = Embeddings(TOKENS, WIDTH, generators)
         self.attention = nn.ModuleList(Attention(kind, generators) for _ in range(LAYERS))
         self.rise = nn.ModuleList(Linears(WIDTH, 4 * WIDTH, generators) for _ in range(LAYERS))
         self.fall = nn.ModuleList(Linears(4 * WIDTH, WIDTH, generators) for _ in range(LAYERS))
@@ -103,7 +103,7 @@ class Decoders(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "s b t"], places: Int[Tensor, "s b q"]) -> Float[Tensor, "s b q v"]:
         """Logits of the tokens that follow the places."""
-        x = self.embedding[torch.arange(len(tokens)).view(-1, 1, 1), tokens]
+        x = self.embedding(tokens)
         for layer, (attention, rise, fall) in enumerate(zip(self.attention, self.rise, self.fall, strict=True)):
             wanted, normal = places if layer == LAYERS - 1 else None, rms_norm(x)
             asked = normal
