@@ -94,7 +94,10 @@ def _adaptive(seed: int, hard: bool) -> nn.Module:
 
 
 def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evidence:
-    """The effect is the 5-nearest-neighbour accuracy that AMCL gains over NT-Xent with one head."""
+    """The effect is the 5-nearest-neighbour accuracy that AMCL gains over NT-Xent with one head.
+
+    All arms see the same digits in the same order, and the same two views of each.
+    """
     arms: dict[str, nn.Module | list[nn.Module]] = {
         BASELINE: OnHeads(1),
         "NT-Xent, three heads": OnHeads(HEADS),
