@@ -54,6 +54,17 @@ def test_inputs_by_hand():
     assert seen == [[0], [0, 1], [0, 1, 2], [0, 3], [0, 1, 4], [0, 5], [6], [7]]
 
 
+def test_without_a_backspace_texts_stand_as_they_are_written():
+    actions, lengths = torch.randint(0, 9, (6, 7)), torch.randint(2, 8, (6,))
+    for none, never in zip(
+        *(vars(backspace_inputs(actions, b, lengths=lengths)).values() for b in (None, BACK)), strict=True
+    ):
+        assert torch.equal(none, never)
+    text, found = apply_backspaces(actions, None, lengths=lengths)
+    assert torch.equal(text, actions)
+    assert torch.equal(found, lengths)
+
+
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_logits_after_a_correction_are_those_of_the_text_without_it(family):
     model, actions = tiny(family), drawn(rows=6, width=10)
@@ -123,10 +134,45 @@ def test_training_learns_the_data(backspace, final):
     assert len(losses) == 150
     start = torch.zeros(400, 1, dtype=torch.int64)
     actions, lengths, ended = sample_actions(model, start, 8, backspace=backspace, end=3, generator=generator)
-    text, found = apply_backspaces(actions, -1 if backspace is None else backspace, lengths=lengths)
+    text, found = apply_backspaces(actions, backspace, lengths=lengths)
     right = ended & (found == 3) & ((text[:, 1] == 1) | (text[:, 1] == 2))
     assert right.double().mean() > 0.85
     assert (text[:, 1] == 1).double().mean() == pytest.approx(0.75, abs=0.15)
+
+
+class Tables(torch.nn.Module):
+    """A table for each model, which reads its share of the rows."""
+
+    def __init__(self, models):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.zeros(models, 5, 5, dtype=torch.float64))
+
+    def forward(self, given):
+        shares = given.input_ids.chunk(len(self.logits))
+        return torch.cat([table[own] for table, own in zip(self.logits, shares, strict=True)])
+
+
+@pytest.mark.parametrize("backspace", [None, 4])
+def test_models_that_learn_together_learn_as_each_alone(backspace):
+    texts = torch.tensor([[0, 1, 3, 3], [0, 1, 2, 3], [0, 2, 3, 3], [0, 2, 1, 3], [0, 1, 1, 3], [0, 2, 2, 3]])
+    ends = torch.tensor([3, 4, 3, 4, 4, 4])
+    options = {
+        "end": 3, "tokens": 4, "backspace": backspace, "steps": 40, "batch_size": 8, "rate": 0.3, "learning_rate": 0.1,
+        "every": 5, "buffer": 2, "discount": 0.99,
+    }  # fmt: skip
+
+    def learnt(shares, seeds, source):
+        model = Tables(len(seeds))
+        rows = torch.cat([texts.chunk(2)[share] for share in shares]), torch.cat([ends.chunk(2)[s] for s in shares])
+        return model, match_sequences(model, model.parameters(), *rows, generator=source, **options)
+
+    sources = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    both, losses = learnt([0, 1], [0, 1], sources)
+    alone = [learnt([seed], [seed], torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    for table, (model, _) in zip(both.logits, alone, strict=True):
+        torch.testing.assert_close(table, model.logits[0])
+    courses = zip(*(course for _, course in alone), strict=True)
+    assert losses == pytest.approx([sum(pair) / 2 for pair in courses])
 
 
 def test_bad_arguments_are_named():

@@ -9,7 +9,7 @@ masked input is made so that a text with corrections in it gives the logits of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     LogitsOf = Callable[["BackspaceInputs"], Float[Tensor, "b t c"]]
+    Sources = torch.Generator | Sequence[torch.Generator] | None
 
 IGNORED = -100
-NEVER = -1  # a backspace that no sequence holds
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class BackspaceInputs:
 
 @component("sequencematch")
 def backspace_inputs(
-    actions: Int[Tensor, "b t"], backspace: int, *, lengths: Int[Tensor, "b"] | None = None, protected: int = 1
+    actions: Int[Tensor, "b t"], backspace: int | None, *, lengths: Int[Tensor, "b"] | None = None, protected: int = 1
 ) -> BackspaceInputs:
     """Inputs with which one forward pass gives the logits of every state of the sequences.
 
     Args:
         actions: (b, t) a start, then tokens and backspaces.
-        backspace: its id.
+        backspace: its id; None where there is none.
         lengths: (b,) columns that count, for sequences padded on the right; the labels of the others are -100.
         protected: number of first columns that no backspace takes back: the start, or a prompt.
 
@@ -78,7 +78,7 @@ def backspace_inputs(
 
 @component("sequencematch")
 def apply_backspaces(
-    actions: Int[Tensor, "b t"], backspace: int, *, lengths: Int[Tensor, "b"] | None = None, protected: int = 1
+    actions: Int[Tensor, "b t"], backspace: int | None, *, lengths: Int[Tensor, "b"] | None = None, protected: int = 1
 ) -> tuple[Int[Tensor, "b t"], Int[Tensor, "b"]]:
     """The texts that the actions have written, and the length of each; what lies beyond it means nothing.
 
@@ -104,7 +104,7 @@ def with_corrections(
     *,
     tokens: int,
     rate: float = 0.001,
-    generator: torch.Generator | None = None,
+    generator: Sources = None,
 ) -> tuple[Int[Tensor, "b t"], Int[Tensor, "b"]]:
     """Sequences in which, before some tokens, a wrong one is written and taken back: data for the backspace.
 
@@ -114,7 +114,7 @@ def with_corrections(
         backspace: its id.
         tokens: wrong ones are drawn from 0..tokens-1, without the right one.
         rate: probability of a wrong token before each.
-        generator: source of randomness, on the CPU.
+        generator: source of randomness, on the CPU; or several, each of an equal share of the rows.
 
     Returns:
         (b, t') sequences, as wide as the longest is, and their lengths.
@@ -126,9 +126,9 @@ def with_corrections(
         raise InputError(f"tokens must be at least 2 and rate in [0, 1], not {tokens} and {rate!r}")
     count, width = actions.shape
     columns = torch.arange(width, device=actions.device)
-    drawn = torch.rand(count, width, generator=generator).to(actions.device) < rate
+    drawn = _drawn(generator, torch.rand, (count, width)).to(actions.device) < rate
     noisy = drawn & (columns > 0) & (columns < lengths.unsqueeze(1))
-    wrong = torch.randint(tokens - 1, (count, width), generator=generator).to(actions.device)
+    wrong = _drawn(generator, torch.randint, (count, width), tokens - 1).to(actions.device)
     wrong = wrong + (wrong >= actions)
     place = columns + 2 * noisy.cumsum(1)  # of each token in the new sequence
     room = 3 * width
@@ -149,7 +149,7 @@ def sample_actions(
     backspace: int | None,
     end: int,
     temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    generator: Sources = None,
 ) -> tuple[Int[Tensor, "b t"], Int[Tensor, "b"], Bool[Tensor, "b"]]:
     """Let a model go on from a start, and execute its backspaces; the start is protected from them.
 
@@ -163,7 +163,7 @@ def sample_actions(
         backspace: its id; None for a model without one.
         end: id of the token that ends a text.
         temperature: of the draw; 0 takes the most probable action.
-        generator: source of randomness, on the CPU.
+        generator: source of randomness, on the CPU; or several, each of an equal share of the rows.
 
     Returns:
         (b, p + steps) sequences, their lengths with the end, and whether they ended.
@@ -172,10 +172,10 @@ def sample_actions(
     ended = torch.zeros(len(start), dtype=torch.bool, device=start.device)
     lengths = torch.full((len(start),), protected, device=start.device)
     for _ in range(steps):
-        given = backspace_inputs(actions, NEVER if backspace is None else backspace, protected=protected)
+        given = backspace_inputs(actions, backspace, protected=protected)
         logits = widen(logits_of(given)[:, -1])
         if temperature > 0:
-            uniform = torch.rand(logits.shape, generator=generator, dtype=torch.float64).clamp_min(1e-300)
+            uniform = _drawn(generator, torch.rand, logits.shape, dtype=torch.float64).clamp_min(1e-300)
             logits = logits / temperature - torch.log(-uniform.log()).to(logits)
         action = torch.where(ended, end, logits.argmax(1))
         actions = torch.cat([actions, action.unsqueeze(1)], 1)
@@ -203,7 +203,7 @@ def match_sequences(
     buffer: int = 10,
     every: int = 10,
     learning_rate: float = 1e-3,
-    generator: torch.Generator | None = None,
+    generator: Sources = None,
     **options: Any,
 ) -> list[float]:
     """Train a model by maximum likelihood, and then more and more by `sequence_match` on data and its own samples.
@@ -225,52 +225,71 @@ def match_sequences(
         buffer: batches of samples that are kept.
         every: steps from one batch of samples to the next.
         learning_rate: of Adam.
-        generator: source of randomness, on the CPU.
+        generator: source of randomness, on the CPU. With several, as many models of one shape learn, each as it would
+            alone: of n texts each has an equal share, and ``logits_of`` is given the rows of one after another's.
         **options: of `perdita.functional.sequence_match`.
 
     Returns:
-        The loss of each step.
+        The loss of each step, the mean over the models.
     """
     optimizer = torch.optim.Adam(list(parameters), lr=learning_rate)
-    kept: list[tuple[Int[Tensor, "b t"], Int[Tensor, "b"], Bool[Tensor, "b"]]] = []
-    back, losses = NEVER if backspace is None else backspace, []
-    first, last = (share * steps for share in anneal)
+    models = len(generator) if isinstance(generator, Sequence) else 1
+    share, longest, kept, losses = len(data) // models, data.shape[1] + room, [], []
+    begin = torch.arange(models).mul(share).repeat_interleave(batch_size)
+    first, last = (part * steps for part in anneal)
     for step in range(steps):
         weight = final * min(1.0, max(0.0, (step - first) / max(last - first, 1.0)))
-        rows = torch.randint(len(data), (batch_size,), generator=generator).to(data.device)
+        rows = (begin + _drawn(generator, torch.randint, begin.shape, share)).to(data.device)
         real, ends = data[rows], lengths[rows]
         if backspace is not None:
-            real, ends = with_corrections(real, ends, back, tokens=tokens, rate=rate, generator=generator)
-        given = backspace_inputs(real, back, lengths=ends)
+            real, ends = with_corrections(real, ends, backspace, tokens=tokens, rate=rate, generator=generator)
+        given = backspace_inputs(real, backspace, lengths=ends)
         logits = logits_of(given).transpose(1, 2)
-        loss = (1 - weight) * cross_entropy(logits, given.labels)
+        loss = (1 - weight) * _means(cross_entropy, models, given.labels != IGNORED, logits, given.labels)
         if weight > 0:
             if step % every == 0 or not kept:
-                start, longest = data[rows, :1], data.shape[1] + room
-                fresh = sample_actions(logits_of, start, longest, backspace=backspace, end=end, generator=generator)
-                kept = [*kept, fresh][-buffer:]
-            drawn, own_lengths, ended = kept[int(torch.randint(len(kept), (), generator=generator))]
-            own = backspace_inputs(drawn, back, lengths=own_lengths)
+                says = {"backspace": backspace, "end": end, "generator": generator}
+                fresh = sample_actions(logits_of, data[rows, :1], longest, **says)
+                kept = [*kept, [part.chunk(models) for part in fresh]][-buffer:]
+            which = _drawn(generator, torch.randint, (models,), len(kept)).tolist()
+            drawn, sizes, ended = (torch.cat([kept[k][i][j] for j, k in enumerate(which)]) for i in range(3))
+            own = backspace_inputs(drawn[:, : int(sizes.max())], backspace, lengths=sizes)
+            facts = {"is_data": torch.zeros_like(ended), "finished": ended, **options}
+            match = _means(sequence_match, models, ends > 1, logits, given.labels, is_data=ends > 0, **options)
             written = logits_of(own).transpose(1, 2)
-            match = sequence_match(logits, given.labels, is_data=torch.ones_like(ends) > 0, **options)
-            match = match + sequence_match(
-                written, own.labels, is_data=torch.zeros_like(ended), finished=ended, **options
-            )
+            match = match + _means(sequence_match, models, sizes > 1, written, own.labels, **facts)
             loss = loss + weight * match / 2
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss.detach()))
+        losses.append(float(loss.detach()) / models)
     return losses
 
 
+def _drawn(given: Sources, draw: Callable[..., Tensor], shape: Sequence[int], *first: int, **options: Any) -> Tensor:
+    """Rows from one source, or an equal share of them from each of several."""
+    sources = given if isinstance(given, Sequence) else [given]
+    size = (shape[0] // len(sources), *shape[1:])
+    return torch.cat([draw(*first, size, generator=own, **options) for own in sources])
+
+
+def _means(
+    loss: Callable[..., Tensor], models: int, counted: Bool[Tensor, "b *t"], *tensors: Tensor, **options: Any
+) -> Float[Tensor, ""]:
+    """The sum of the models' mean losses, each over what counts of its share of the rows."""
+    items = counted.view(models, -1).sum(1).clamp_min(1)
+    return loss(*tensors, weight=(1 / items).repeat_interleave(len(counted) // models), reduction="sum", **options)
+
+
 def _replay(
-    actions: Int[Tensor, "b t"], backspace: int, protected: int
+    actions: Int[Tensor, "b t"], backspace: int | None, protected: int
 ) -> tuple[Int[Tensor, "b t"], Int[Tensor, "b t t"]]:
     """After each column: the place of the last token that stands, and the column of the token at every place."""
     if not 1 <= protected <= actions.shape[1]:
         raise InputError(f"protected must be in 1..{actions.shape[1]}, not {protected}")
     columns = torch.arange(actions.shape[1], device=actions.device)
+    if backspace is None:
+        return columns.expand_as(actions), columns.expand(*actions.shape, -1)
     gone = (actions == backspace) & (columns >= protected)
     walk = torch.where(gone, -1, 1).cumsum(1) - 1  # as if there were no start to stop at
     lack = torch.where(columns < protected, 0, (protected - 1 - walk).clamp_min(0))

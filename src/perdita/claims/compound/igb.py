@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 import perdita.functional as P
-from perdita.claims.harness import Claim, Evidence, paired
+from perdita.claims.harness import Claim, Evidence, paired, side_by_side
 from perdita.claims.multitask import (
     OVERLAP,
     TRAIN,
     Apart,
+    Tasks,
     digit_errors,
     digit_network,
     digit_tasks,
@@ -57,15 +59,20 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
         epochs=8 if short else 60, batch_size=100, optimizer="adam", learning_rate=3e-3, weight_decay=0.0,
         schedule="cosine",
     )  # fmt: skip
-    alone = {task: _errors(seeds, device, (task,), ARMS["equal"], training) for task in TASKS}
-    single = [{task: own[number][task] for task, own in alone.items()} for number in range(len(seeds))]
-    gains = {
-        arm: list(map(_gain, _errors(seeds, device, TASKS, weights, training), single)) for arm, weights in ARMS.items()
-    }
+    data = [digit_tasks(seed, device) for seed in seeds]
+    settings = {arm: (TASKS, weights) for arm, weights in ARMS.items()}
+    settings |= {f"{task} alone": ((task,), ARMS["equal"]) for task in TASKS}
+    learners = {name: _learners(seeds, device, *own, training) for name, own in settings.items()}
+    names = sorted(settings, key=lambda name: name != "igb_v2")  # the longest first
+    pieces: list[Callable[[], Any]] = [partial(_errors, learners[name], data, training, seeds) for name in names]
+    pieces.append(partial(slow_weight, seeds[0], 100 if short else TOY_STEPS))  # the only one that seeds torch itself
+    *errors, weight = side_by_side(lambda piece: piece(), pieces)
+    found = dict(zip(names, errors, strict=True))
+    single = [{task: found[f"{task} alone"][number][task] for task in TASKS} for number in range(len(seeds))]
+    gains = {arm: list(map(_gain, found[arm], single)) for arm in ARMS}
     means = {arm: sum(own) / len(own) for arm, own in gains.items()}
     baseline = max(("equal", "scale-invariant"), key=lambda arm: means[arm])
     differences = torch.tensor(gains["igb_v1"], dtype=torch.float64) - torch.tensor(gains[baseline])
-    weight = slow_weight(seeds[0], 100 if short else TOY_STEPS)
     return paired(
         gains[baseline],
         gains["igb_v1"],
@@ -117,12 +124,17 @@ def _gain(errors: dict[str, float], alone: dict[str, float]) -> float:
     return ((accuracy - single) / single + sum(falls)) / len(TASKS)
 
 
-def _errors(
+class _Learners(NamedTuple):
+    """An arm's models with their weightings, one of each for each seed, not yet trained."""
+
+    tasks: Sequence[str]
+    models: list[nn.Module]
+    weightings: Apart
+
+
+def _learners(
     seeds: Sequence[int], device: str, tasks: Sequence[str], weights: dict[str, Any], training: Training
-) -> list[dict[str, float]]:
-    """Held-out errors of each seed's model, all of which learn together."""
-    data = [digit_tasks(seed, device) for seed in seeds]
-    models = [started(digit_network, seed, device) for seed in seeds]
+) -> _Learners:
     options = dict(weights)
     if options["method"].startswith("igb") and "base_losses" not in options:
         options["steps_per_epoch"] = steps_per_epoch(TRAIN, training)
@@ -130,9 +142,16 @@ def _errors(
         build_weighting(terms=len(tasks), **options, **({"seed": seed} if options["method"] in DRAWN else {}))
         for seed in seeds
     ]
-    terms = {task: LOSSES[task] for task in tasks}
-    fit_together(models, terms, Apart(each).to(device), stacked([own.train for own in data], device), training, seeds)
-    return [digit_errors(model, own.test) for model, own in zip(models, data, strict=True)]
+    return _Learners(tasks, [started(digit_network, seed, device) for seed in seeds], Apart(each).to(device))
+
+
+def _errors(
+    learners: _Learners, data: Sequence[Tasks], training: Training, seeds: Sequence[int]
+) -> list[dict[str, float]]:
+    """Held-out errors of each seed's model, all of which learn together."""
+    terms, train = {task: LOSSES[task] for task in learners.tasks}, [own.train for own in data]
+    fit_together(learners.models, terms, learners.weightings, stacked(train, train[0]["x"].device), training, seeds)
+    return [digit_errors(model, own.test) for model, own in zip(learners.models, data, strict=True)]
 
 
 CLAIM = Claim(

@@ -14,6 +14,7 @@ from torch import nn
 
 import perdita.functional as P
 from perdita.claims.harness import Claim, Evidence, paired, side_by_side
+from perdita.claims.stacked import Embeddings, Linears
 from perdita.compare.spec import Training
 from perdita.compare.train.optimizer import ScheduledOptimizer
 from perdita.nn.threshold_attention import flip_flop_batch, rms_norm, threshold_relative_attention
@@ -33,26 +34,6 @@ CACHED_SCORES = 2**19  # of attention, in an evaluation
 ATTENTIONS = ("TRA", "RoPE", "ALiBi", "no position")
 TRAINING = Training(epochs=1, batch_size=8, optimizer="adamw", learning_rate=3e-3, weight_decay=0.01, schedule="cosine")
 LONGER = ("4 times as long", "8 times as long, sparse")
-
-
-class Linears(nn.Module):
-    """A linear layer of each model, one product for all; its numbers are those of `nn.Linear` under the seed."""
-
-    def __init__(self, fan_in: int, fan_out: int, generators: Sequence[torch.Generator], bias: bool = True) -> None:
-        super().__init__()
-
-        def drawn(rows: int) -> nn.Parameter:
-            every = [torch.empty(fan_out, rows).uniform_(-bound, bound, generator=one).T for one in generators]
-            return nn.Parameter(torch.stack(every))
-
-        bound = fan_in**-0.5
-        self.weight, self.bias = drawn(fan_in), drawn(1) if bias else None
-
-    def forward(self, x: Float[Tensor, "s b t i"]) -> Float[Tensor, "s b t o"]:
-        """The models' products on their own rows."""
-        rows = x.flatten(1, 2)
-        found = rows @ self.weight if self.bias is None else torch.baddbmm(self.bias, rows, self.weight)
-        return found.unflatten(1, x.shape[1:3])
 
 
 class Attention(nn.Module):
@@ -114,7 +95,7 @@ class Decoders(nn.Module):
     def __init__(self, kind: str, seeds: Sequence[int]) -> None:
         super().__init__()
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.embedding = nn.Parameter(torch.stack([torch.randn(TOKENS, WIDTH, generator=one) for one in generators]))
+        self.embedding = Embeddings(TOKENS, WIDTH, generators)
         self.attention = nn.ModuleList(Attention(kind, generators) for _ in range(LAYERS))
         self.rise = nn.ModuleList(Linears(WIDTH, 4 * WIDTH, generators) for _ in range(LAYERS))
         self.fall = nn.ModuleList(Linears(4 * WIDTH, WIDTH, generators) for _ in range(LAYERS))
@@ -122,7 +103,7 @@ class Decoders(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "s b t"], places: Int[Tensor, "s b q"]) -> Float[Tensor, "s b q v"]:
         """Logits of the tokens that follow the places."""
-        x = self.embedding[torch.arange(len(tokens)).view(-1, 1, 1), tokens]
+        x = self.embedding(tokens)
         for layer, (attention, rise, fall) in enumerate(zip(self.attention, self.rise, self.fall, strict=True)):
             wanted, normal = places if layer == LAYERS - 1 else None, rms_norm(x)
             asked = normal

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import perdita.functional as P
-from perdita.claims.harness import Claim, Evidence, paired
+from perdita.claims.harness import Claim, Evidence, paired, side_by_side
 from perdita.compare.spec import Training
-from perdita.compare.train.engine import Fold, train_together
+from perdita.compare.train.engine import Fold, Trained, train_together
 from perdita.losses.preference.log_probabilities import sequence_log_probability
 from perdita.training.preference_degrees import PreferenceDegreeHead
 
@@ -38,12 +42,34 @@ class Policy(nn.Module):
         self.degrees = PreferenceDegreeHead(WIDTH, DEGREES)
 
     def forward(self, text: Int[Tensor, "b v t"]) -> Float[Tensor, "b v k"]:
-        """(b, versions, 1 + degrees): the log-probability of each text's response, and its degree logits."""
-        rows = text.flatten(0, 1)  # (b v, t)
-        hidden = self.recurrent(self.embedding(rows))[0]
-        response = (torch.arange(rows.shape[1], device=text.device) >= KEYS).expand(rows.shape)
-        logps = sequence_log_probability(self.words(hidden), rows, mask=response, shift=True)
-        return torch.cat([logps.unsqueeze(1), self.degrees(hidden)], 1).unflatten(0, text.shape[:2])
+        """(b, versions, 1 + degrees): the log-probability of the intact response, and each version's degree logits.
+
+        The versions of a row have one prompt, which is read once; the first of each response's is the intact one.
+        """
+        versions, degrees = text.shape[1], max(1, text.shape[1] // 2)
+        response = text[..., KEYS:].flatten(0, 1)  # (b v, t)
+        asked = self._states(text[:, 0, :KEYS], self.embedding.weight.new_zeros(len(text), WIDTH))[-1]
+        last = asked.unsqueeze(1).expand(-1, versions, -1).flatten(0, 1)
+        states = torch.stack([last, *self._states(response, last)], 1)  # before each word, and at the end
+        intact = states.unflatten(0, (-1, versions))[:, ::degrees, :-1].flatten(0, 2)  # one product for each seed
+        logits = self.words(intact).unflatten(0, (-1, RESPONSE))
+        logps = sequence_log_probability(logits, text[:, ::degrees, KEYS:].flatten(0, 1)).unflatten(0, (len(text), -1))
+        told = logps.repeat_interleave(degrees, 1).unsqueeze(2)
+        return torch.cat([told, self.degrees(states).unflatten(0, (-1, versions))], 2)
+
+    def _states(self, words: Int[Tensor, "n t"], state: Float[Tensor, "n w"]) -> list[Float[Tensor, "n w"]]:
+        """Those of the recurrent layer after each word: what a word puts into the gates is computed once for all."""
+        layer, split = self.recurrent, (2 * WIDTH, WIDTH)
+        shift, lift = layer.bias_hh_l0.split(split)
+        table = F.linear(self.embedding.weight, layer.weight_ih_l0, layer.bias_ih_l0 + F.pad(shift, (0, WIDTH)))
+        states = []
+        for given in F.embedding(words.T, table).unbind(0):
+            gates, new = given.split(split, 1)
+            held, old = F.linear(state, layer.weight_hh_l0).split(split, 1)
+            reset, update = torch.sigmoid(gates + held).chunk(2, 1)
+            state = torch.lerp(torch.tanh(torch.addcmul(new, reset, old + lift)), state, update)
+            states.append(state)
+        return states
 
 
 class Likelihood(nn.Module):
@@ -87,40 +113,17 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     from scipy.stats import spearmanr
 
     rows = (10 if short else STEPS) * BATCH
-    training = Training(
-        epochs=1, batch_size=BATCH, optimizer="adam", learning_rate=3e-3, weight_decay=0.0, schedule="constant"
-    )
-    plain = [_texts(rows, seed, "pre-training")[0].unsqueeze(1).to(device) for seed in seeds]
-    nothing = torch.zeros(rows, 2, device=device)
-    started = train_together(
-        {"": Likelihood()}, lambda: Policy().to(device), [Fold(own, nothing) for own in plain], training, seeds,
-        stacked=False,
-    ).states  # fmt: skip
-    folds, degrees = [], []
-    for index, seed in enumerate(seeds):
-        reference = _pretrained(started, index, device)
-        pairs = _pairs(rows, seed).to(device)
-        held, degree = _texts(HELD, seed, "held out")
-        parts = {"held": held.unsqueeze(1).to(device)}
-        with torch.no_grad():
-            folds.append(Fold(pairs, reference(pairs[:, [0, DEGREES]])[..., 0], parts))
-            degrees.append((degree, reference(parts["held"])[:, 0, 0]))
-    place = {seed: index for index, seed in enumerate(seeds)}
-    tuning = Training(
-        epochs=1, batch_size=BATCH, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, schedule="constant"
-    )
-    rank: dict[str, list[float]] = {name: [] for name in ARMS}
-    accuracy: dict[str, list[float]] = {name: [] for name in ARMS}
-    for name, (criterion, versions) in ARMS.items():
-        own = [Fold(fold.features[:, versions], fold.target, fold.parts) for fold in folds]
-        tuned = train_together(
-            {name: criterion}, lambda: _pretrained(started, place[torch.initial_seed()], device), own, tuning, seeds,
-            stacked=False,
-        ).outputs["held"][0, ..., 0, 0]  # fmt: skip  # a model is made under its seed
-        for logps, (degree, reference) in zip(tuned, degrees, strict=True):
-            reward = BETA * (logps - reference).cpu()
-            rank[name].append(float(spearmanr(reward, degree).statistic))
-            accuracy[name].append(_neighbours(reward, degree))
+    parts = [slice(0, len(seeds), 2), slice(1, len(seeds), 2)]  # the seeds of a part take each step together
+    fresh = [_fresh(seed).to(device) for seed in seeds]
+    started = side_by_side(lambda part: _pretrained(fresh[part], seeds[part], rows, device), parts)
+    pieces = [(name, part, own) for name in list(ARMS)[::-1] for part, own in zip(parts, started, strict=True)]
+    rewards = side_by_side(lambda piece: _tuned(piece[0], piece[2]), pieces)
+    rank: dict[str, list[float]] = {name: [0.0] * len(seeds) for name in ARMS}
+    accuracy: dict[str, list[float]] = {name: [0.0] * len(seeds) for name in ARMS}
+    for (name, part, own), found in zip(pieces, rewards, strict=True):
+        pairs = list(zip(found, own.degrees, strict=True))
+        rank[name][part] = [float(spearmanr(reward, degree).statistic) for reward, degree in pairs]
+        accuracy[name][part] = [_neighbours(reward, degree) for reward, degree in pairs]
     means = {name: statistics.fmean(own) for name, own in accuracy.items()}
     return paired(
         rank["DPO"],
@@ -146,10 +149,56 @@ def verdict(evidence: Evidence) -> str:
     return "holds" if evidence.effect >= GAIN and gain >= 0 else "inconclusive"
 
 
-def _pretrained(states: dict[str, Tensor], index: int, device: str) -> Policy:
-    model = Policy().to(device)
-    model.load_state_dict({name: tensor[0, index].detach().clone() for name, tensor in states.items()})
-    return model
+def _fresh(seed: int) -> Policy:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Policy()
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Models of some seeds, what they are tuned on, and what they say of held-out responses before."""
+
+    models: list[Policy]
+    seeds: Sequence[int]
+    folds: list[Fold]  # all versions
+    before: Float[Tensor, "s n"]
+    degrees: list[Int[Tensor, "n"]]  # of the held-out responses
+
+
+def _pretrained(models: list[Policy], seeds: Sequence[int], rows: int, device: str) -> Pretrained:
+    plain = [_texts(rows, seed, "pre-training")[0].unsqueeze(1).to(device) for seed in seeds]
+    nothing = torch.zeros(rows, 2, device=device)
+    states = _trained(Likelihood(), models, [Fold(own, nothing) for own in plain], seeds, 3e-3).states
+    folds, before, degrees = [], [], []
+    for index, (model, seed) in enumerate(zip(models, seeds, strict=True)):
+        model.load_state_dict({name: tensor[0, index] for name, tensor in states.items()})
+        pairs, (held, degree) = _pairs(rows, seed).to(device), _texts(HELD, seed, "held out")
+        parts = {"held": held.unsqueeze(1).to(device)}
+        with torch.no_grad():
+            folds.append(Fold(pairs, model(pairs[:, [0, DEGREES]])[..., 0], parts))
+            before.append(model(parts["held"])[:, 0, 0])
+        degrees.append(degree)
+    return Pretrained(models, seeds, folds, torch.stack(before), degrees)
+
+
+def _tuned(arm: str, start: Pretrained) -> list[Float[Tensor, "n"]]:
+    """The rewards that each seed's model gives held-out responses, once it is tuned."""
+    criterion, versions = ARMS[arm]
+    folds = [Fold(fold.features[:, versions], fold.target, fold.parts) for fold in start.folds]
+    models = [copy.deepcopy(model) for model in start.models]
+    after = _trained(criterion, models, folds, start.seeds, 1e-3).outputs["held"][0, ..., 0, 0]
+    return list((BETA * (after - start.before)).cpu())
+
+
+def _trained(
+    criterion: nn.Module, models: list[Policy], folds: list[Fold], seeds: Sequence[int], rate: float
+) -> Trained:
+    training = Training(
+        epochs=1, batch_size=BATCH, optimizer="adam", learning_rate=rate, weight_decay=0.0, schedule="constant"
+    )
+    each = iter([model.train() for model in models])
+    return train_together({"": criterion}, partial(next, each), folds, training, seeds)
 
 
 def _generator(seed: int, what: str) -> torch.Generator:

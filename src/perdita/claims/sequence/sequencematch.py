@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from perdita.claims.harness import Claim, Evidence, paired
+from perdita.claims.harness import Claim, Evidence, paired, side_by_side
+from perdita.claims.stacked import Embeddings, LayerNorms, Linears
 from perdita.training.backtracking import apply_backspaces, match_sequences, sample_actions
 
 if TYPE_CHECKING:
@@ -32,26 +34,36 @@ ARMS = {  # name: (backspace, last weight of the sequence loss, weight of the pe
 }
 
 
-class Reader(nn.Module):
-    """One layer of attention over the text that stands."""
+class Readers(nn.Module):
+    """One layer of attention over the text that stands, a model for each seed; they read their rows in turn."""
 
-    def __init__(self, actions: int) -> None:
+    def __init__(self, actions: int, seeds: Sequence[int]) -> None:
         super().__init__()
-        self.token, self.place = nn.Embedding(START + 1, WIDTH), nn.Embedding(LENGTH + ROOM + 4, WIDTH)
-        self.project, self.gather = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
-        self.think = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.ReLU(), nn.Linear(2 * WIDTH, WIDTH))
-        self.before, self.between = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.head = nn.Linear(WIDTH, actions)
+        drawing = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.token, self.place = (Embeddings(count, WIDTH, drawing) for count in (START + 1, LENGTH + ROOM + 4))
+        self.project, self.gather = Linears(WIDTH, 3 * WIDTH, drawing), Linears(WIDTH, WIDTH, drawing)
+        self.rise, self.fall = Linears(WIDTH, 2 * WIDTH, drawing), Linears(2 * WIDTH, WIDTH, drawing)
+        self.before, self.between = (LayerNorms(WIDTH, len(seeds)) for _ in range(2))
+        self.head = Linears(WIDTH, actions, drawing)
+        self.models = len(seeds)
 
-    def forward(self, given: BackspaceInputs) -> Float[Tensor, "b t c"]:
+    def forward(self, given: BackspaceInputs) -> Float[Tensor, "sb t c"]:
         """Logits of the next action."""
-        x = self.token(given.input_ids) + self.place(given.position_ids)
-        query, key, value = (
-            own.unflatten(-1, (2, -1)).transpose(1, 2) for own in self.project(self.before(x)).chunk(3, -1)
-        )
+        token, place = (part.unflatten(0, (self.models, -1)) for part in (given.input_ids, given.position_ids))
+        x = self.token(token) + self.place(place)
+        query, key, value = self.project(self.before(x)).flatten(0, 1).unflatten(-1, (3, 2, -1)).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(query, key, value, given.attention_mask)
-        x = x + self.gather(mixed.transpose(1, 2).flatten(2))
-        return self.head(x + self.think(self.between(x)))
+        x = x + self.gather(mixed.transpose(1, 2).flatten(2).unflatten(0, (self.models, -1)))
+        return self.head(x + self.fall(self.rise(self.between(x)).relu())).flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the models of an arm have written, a number of each seed's."""
+
+    inside: list[float]  # share of texts inside the language
+    distance: list[float]  # of their trigrams
+    backspaces: list[float]  # share of actions
 
 
 def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evidence:
@@ -62,61 +74,28 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     the paper's, for texts this much shorter; discount and weight of the penalty are the paper's, 0.998 and 0.01. A
     fourth arm, on two seeds, has the penalty with which the divergence is exact, 1/2; the rule does not look at it.
     """
-    inside: dict[str, list[float]] = {name: [] for name in ARMS}
-    distance: dict[str, list[float]] = {name: [] for name in ARMS}
-    used = []
-    for seed in seeds:
-        generator = torch.Generator().manual_seed(seed)
-        machine = _machine(generator)
-        data = _texts(machine, DATA, generator).to(device)
-        fresh = _texts(machine, 1000, generator)
-        lengths = torch.full((DATA,), data.shape[1], device=device)
-        for name, (backspace, final, penalty) in ARMS.items():
-            if name == EXACT and len(inside[EXACT]) == 2:
-                continue
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                model = Reader(END + 1 if backspace is None else BACK + 1).to(device)
-            drawing = torch.Generator().manual_seed(seed)
-            match_sequences(
-                model,
-                model.parameters(),
-                data,
-                lengths,
-                end=END,
-                tokens=SYMBOLS,
-                backspace=backspace,
-                steps=10 if short else 400,
-                final=final,
-                rate=0.01,
-                room=ROOM,
-                learning_rate=3e-3,
-                generator=drawing,
-                mixture_weight=penalty,
-            )
-            start = torch.full((50 if short else 500, 1), START, device=device)
-            actions, own, ended = sample_actions(
-                model, start, LENGTH + 1 + ROOM, backspace=backspace, end=END, generator=drawing
-            )
-            text, length = apply_backspaces(actions, BACK, lengths=own)
-            right = ended & (length == LENGTH + 2)
-            inside[name].append((right & _accepts(machine, text)).double().mean().item())
-            distance[name].append(_trigram_distance(text, length, fresh))
-            if name == FULL:
-                used.append(((actions == BACK).sum() / own.sum()).item())
+    languages = [_language(seed, device) for seed in seeds]
+
+    def arm(name: str) -> Written:
+        its = slice(2 if name == EXACT else None)
+        return _written(ARMS[name], languages[its], seeds[its], short)
+
+    found = dict(zip(ARMS, side_by_side(arm, ARMS), strict=True))
+    inside = {name: arm.inside for name, arm in found.items()}
+    used = found[FULL].backspaces
     differences = [ours - plain for plain, ours in zip(inside["maximum likelihood"], inside[FULL], strict=True)]
     return paired(
         inside["maximum likelihood"],
         inside[FULL],
         standard_error=statistics.stdev(differences) / math.sqrt(len(differences)),
         inside=inside,
-        distance=distance,
+        distance={name: arm.distance for name, arm in found.items()},
         backspaces=used,
         remarks=[
             *(
-                f"{name}: {statistics.fmean(inside[name]):.3f} of the texts inside the language, trigrams "
-                f"{statistics.fmean(distance[name]):.3f} from those of the language"
-                for name in ARMS
+                f"{name}: {statistics.fmean(arm.inside):.3f} of the texts inside the language, trigrams "
+                f"{statistics.fmean(arm.distance):.3f} from those of the language"
+                for name, arm in found.items()
             ),
             f"share of backspaces among actions: {statistics.fmean(used):.4f}",
         ],
@@ -134,6 +113,62 @@ def verdict(evidence: Evidence) -> str:
 
 
 Machine = tuple["Bool[Tensor, 's k']", "Int[Tensor, 's k']"]
+
+
+class Language(NamedTuple):
+    """A seed's machine, the texts to learn from and fresh ones."""
+
+    machine: Machine
+    data: Int[Tensor, "n t"]
+    fresh: Int[Tensor, "m t"]
+
+
+def _language(seed: int, device: str) -> Language:
+    generator = torch.Generator().manual_seed(seed)
+    machine = _machine(generator)
+    return Language(machine, _texts(machine, DATA, generator).to(device), _texts(machine, 1000, generator))
+
+
+def _written(
+    arm: tuple[int | None, float, float],
+    languages: Sequence[Language],
+    seeds: Sequence[int],
+    short: bool,
+) -> Written:
+    """Train the models of an arm together, and let them write."""
+    backspace, final, penalty = arm
+    data = torch.cat([own.data for own in languages])
+    models = Readers(END + 1 if backspace is None else BACK + 1, seeds).to(data.device)
+    drawing = [torch.Generator().manual_seed(seed) for seed in seeds]
+    match_sequences(
+        models,
+        models.parameters(),
+        data,
+        torch.full((len(data),), data.shape[1], device=data.device),
+        end=END,
+        tokens=SYMBOLS,
+        backspace=backspace,
+        steps=10 if short else 400,
+        final=final,
+        rate=0.01,
+        room=ROOM,
+        learning_rate=3e-3,
+        generator=drawing,
+        mixture_weight=penalty,
+    )
+    start = torch.full((len(seeds) * (50 if short else 500), 1), START, device=data.device)
+    actions, length, ended = sample_actions(
+        models, start, LENGTH + 1 + ROOM, backspace=backspace, end=END, generator=drawing
+    )
+    text, stands = apply_backspaces(actions, BACK, lengths=length)
+    found = Written([], [], [])
+    every = (part.chunk(len(seeds)) for part in (text, stands, ended & (stands == LENGTH + 2)))
+    for own, *(words, standing, whole) in zip(languages, *every, strict=True):
+        found.inside.append((whole & _accepts(own.machine, words)).double().mean().item())
+        found.distance.append(_trigram_distance(words, standing, own.fresh))
+    backs = (actions == BACK).unflatten(0, (len(seeds), -1)).sum((1, 2))
+    found.backspaces.extend((backs / length.view(len(seeds), -1).sum(1)).tolist())
+    return found
 
 
 def _machine(generator: torch.Generator) -> Machine:

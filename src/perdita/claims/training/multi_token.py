@@ -104,8 +104,15 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
     """
     text, characters = _text(device)
     base = _taught(text, characters, seeds, 8 if short else 300)
-    models = [_Models(plain, seed) for plain, seed in zip(base, seeds, strict=True)]
-    found = side_by_side(lambda own: _measured(own, text, short), models)
+    models = [_Models(plain, seed, text, short) for plain, seed in zip(base, seeds, strict=True)]
+    side_by_side(lambda piece: piece[0].train(piece[1]), [(own, name) for name in UPDATES for own in models])
+    pieces = [(own, prompt) for own in models for prompt in own.held]
+    decoded = side_by_side(lambda piece: _decode(piece[0], piece[1], 6 if short else 24), pieces)
+    each = len(models[0].held)
+    found = [
+        _measured(own, decoded[first : first + each])
+        for own, first in zip(models, range(0, len(pieces), each), strict=True)
+    ]
     acceptance = {name: [statistics.fmean(own.rates[name]) for own in found] for name in DECODING}
     exact, same = all(own.exact for own in found), all(own.same for own in found)
     never_below = all(a >= b for own in found for a, b in zip(own.rates["quadratic"], own.rates["linear"], strict=True))
@@ -130,15 +137,32 @@ def run(seeds: Sequence[int], device: str = "cpu", short: bool = False) -> Evide
 
 
 class _Models:
-    """A seed's frozen model, and the three that are built around it, not yet trained."""
+    """A seed's frozen model, the three that are built around it, not yet trained, and its texts."""
 
-    def __init__(self, plain: CharacterModel, seed: int) -> None:
-        self.plain, self.seed = plain, seed
+    def __init__(self, plain: CharacterModel, seed: int, text: Int[Tensor, "t"], short: bool) -> None:
+        self.plain = plain
         self.untrained = MultiTokenModel(*_parts(plain), MASKS, rank=8)
         self.around: dict[str, MultiTokenModel] = {}
         for name, (gated, _) in UPDATES.items():
             build = partial(MultiTokenModel, *_parts(plain), MASKS, rank=8, gated=gated)
             self.around[name] = _drawn(seed, build)
+        generator = torch.Generator().manual_seed(seed)
+        self.held = _windows(text[-HELD:], 8, 16, generator)[: 1 if short else 4]
+        self.probe = _windows(text[-HELD:], 64, CONTEXT + 1, generator)
+        self.batches = [_windows(text[:-HELD], 8, 20, generator) for _ in range(2 if short else STEPS)]
+
+    def train(self, name: str) -> None:
+        """Train an update."""
+        fit_multi_token(
+            self.around[name], self.batches, learning_rate=2e-3, warmup=10, consistency_weight=UPDATES[name][1]
+        )
+
+
+class _Decoded(NamedTuple):
+    """What the trained models gave at a prompt."""
+
+    rates: dict[str, float]  # characters for each forward pass
+    same: bool  # every text
 
 
 class _Measured(NamedTuple):
@@ -150,20 +174,13 @@ class _Measured(NamedTuple):
     rates: dict[str, list[float]]  # characters for each forward pass, at every prompt
 
 
-def _measured(models: _Models, text: Int[Tensor, "t"], short: bool) -> _Measured:
-    """Train a seed's updates, and decode with them."""
-    prompts, new = (1, 6) if short else (4, 24)
-    generator = torch.Generator().manual_seed(models.seed)
-    held = _windows(text[-HELD:], 8, 16, generator)[:prompts]
-    probe = _windows(text[-HELD:], 64, CONTEXT + 1, generator)
-    batches = [_windows(text[:-HELD], 8, 20, generator) for _ in range(2 if short else STEPS)]
-    for name, model in models.around.items():
-        fit_multi_token(model, batches, learning_rate=2e-3, warmup=10, consistency_weight=UPDATES[name][1])
-    before = _next_losses(models.untrained, probe)
-    losses = {name: _next_losses(models.around[name], probe) for name in ("gated", "ordinary")}
-    rates, same = _decode(models.around, models.plain, held, new)
+def _measured(models: _Models, decoded: Sequence[_Decoded]) -> _Measured:
+    """How the losses have changed, and what was decoded at each prompt."""
+    before = _next_losses(models.untrained, models.probe)
+    losses = {name: _next_losses(models.around[name], models.probe) for name in ("gated", "ordinary")}
     rise = (losses["ordinary"] - losses["gated"]).mean().item()
-    return _Measured(torch.equal(losses["gated"], before), rise, same, rates)
+    rates = {name: [own.rates[name] for own in decoded] for name in DECODING}
+    return _Measured(torch.equal(losses["gated"], before), rise, all(own.same for own in decoded), rates)
 
 
 def verdict(evidence: Evidence) -> str:
@@ -238,21 +255,16 @@ def _plainly(model: CharacterModel, prompt: Int[Tensor, "t"], new: int) -> list[
     return prompt.tolist()
 
 
-def _decode(
-    trained: dict[str, MultiTokenModel], plain: CharacterModel, prompts: Int[Tensor, "n t"], new: int
-) -> tuple[dict[str, list[float]], bool]:
-    """Characters for each forward pass at every prompt, and whether every text is that of plain decoding."""
-    plain = copy.deepcopy(plain).double()
-    wide = {name: copy.deepcopy(model).double().eval() for name, model in trained.items()}
-    rates: dict[str, list[float]] = {name: [] for name in DECODING}
-    same = True
-    for prompt in prompts:
-        expected = _plainly(plain, prompt, new)
-        for name, (training, strategy, sampler) in DECODING.items():
-            found = speculative_generate(wide[training], prompt, new, strategy=strategy, sampler=sampler)
-            same &= found.tokens.tolist() == expected
-            rates[name].append(found.acceptance)
-    return rates, same
+def _decode(models: _Models, prompt: Int[Tensor, "t"], new: int) -> _Decoded:
+    """Characters for each forward pass at a prompt, and whether every text is that of plain decoding."""
+    plain = copy.deepcopy(models.plain).double()
+    wide = {name: copy.deepcopy(model).double().eval() for name, model in models.around.items()}
+    expected, rates, same = _plainly(plain, prompt, new), {}, True
+    for name, (training, strategy, sampler) in DECODING.items():
+        found = speculative_generate(wide[training], prompt, new, strategy=strategy, sampler=sampler)
+        same &= found.tokens.tolist() == expected
+        rates[name] = found.acceptance
+    return _Decoded(rates, same)
 
 
 CLAIM = Claim(

@@ -7,6 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from perdita.compound import Scored
+
+_FILTERS = Lock()  # those of warnings are the process's: arms that train in threads change them one at a time
 
 
 class CompoundLoss:
@@ -163,7 +166,7 @@ class StackedLoss:
         card = getattr(self.criterion, "card", None)
         rowwise = card is not None and card.rowwise and not self.state and not list(self.criterion.buffers())
         for path in ([self._flat] if rowwise else []) + [self._together]:
-            with warnings.catch_warnings():
+            with _FILTERS, warnings.catch_warnings():
                 warnings.simplefilter(
                     "error"
                 )  # a missing batching rule is a slow loop inside: the plain one is as good
