@@ -16,6 +16,7 @@ from torch import Tensor
 
 from perdita.core.numerics import HALF
 from perdita.kernels.blocked import Plan, add_product, cached_rows, linear, own_graph, project
+from perdita.kernels.large_pages import in_large_pages
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -47,9 +48,11 @@ class CrossEntropyBlocks:
         size = min(plan.block_rows, rows)
         values = scale.new_empty(rows, 3)  # value, log-sum-exp, derivative by the cross-entropy
         by_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format) if plan.wanted[0] else None
-        by_weight = weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)) if plan.wanted[1] else None
+        by_weight = None
+        if plan.wanted[1]:
+            by_weight = in_large_pages(weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)))
         by_bias = bias.new_zeros(classes, dtype=plan.sum_dtype(bias)) if bias is not None and plan.wanted[2] else None
-        buffer = hidden.new_empty(size, classes)
+        buffer = in_large_pages(hidden.new_empty(size, classes))
         # a softmax alone goes row by row: more rows at once cost it nothing
         once = self.looked and self.direct is None and self.softcap is None and hidden.dtype not in HALF
         step = size if once or not hidden.is_cpu else split_evenly(size, cached_rows(classes, size))

@@ -12,6 +12,7 @@ from torch.autograd import Function
 from perdita.core.apply import apply
 from perdita.kernels.autograd import used_up
 from perdita.kernels.inputs import is_plain
+from perdita.kernels.large_pages import in_large_pages
 from perdita.kernels.row_loss import card_of_name
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class OnePass(Function):
     def forward(ctx: Any, logits: Tensor, target: Tensor, smoothing: float, reduction: str) -> Tensor:
         rows, classes = logits.shape
         values = logits.new_empty(rows)
-        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
+        gradient = in_large_pages(torch.empty_like(logits, memory_format=torch.contiguous_format))
         size = max(CACHED_LOGITS // classes, 1)
         for start in range(0, rows, size):
             cut = slice(start, start + size)
