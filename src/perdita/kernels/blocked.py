@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from perdita.kernels.large_pages import in_large_pages
+from perdita.kernels.buffers import in_large_pages
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -11,8 +11,8 @@ from torch.autograd import Function
 
 from perdita.core.apply import apply
 from perdita.kernels.autograd import used_up
+from perdita.kernels.buffers import in_large_pages
 from perdita.kernels.inputs import is_plain
-from perdita.kernels.large_pages import in_large_pages
 from perdita.kernels.row_loss import card_of_name
 
 if TYPE_CHECKING:
