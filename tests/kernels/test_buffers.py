@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,17 @@ from torch._subclasses import FakeTensorMode
 
 from perdita.kernels import fused_linear
 from perdita.kernels.buffers import LINE, PAGE, block_buffer, in_large_pages, softmax_of_rows
+from perdita.kernels.cross_entropy_blocks import times
 
 MAPS = Path("/proc/self/smaps")
-ROWS, FEATURES, CLASSES = 7, 5, 1031  # rows of logits long enough to lie apart
+ROWS, FEATURES, CLASSES = 7, 5, 1032  # rows of logits long enough to lie apart, in parts for two threads and three
+
+
+@pytest.fixture
+def restored_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 def flags(tensor: Tensor, at: int) -> set[str]:
@@ -92,7 +101,10 @@ def test_softmax_of_rows(rows: slice, in_place: bool) -> None:
     ],
     ids=str,
 )
-def test_losses_of_rows_that_lie_apart(loss: str, options: dict[str, Any], block_rows: int) -> None:
+def test_losses_of_rows_that_lie_apart(
+    loss: str, options: dict[str, Any], block_rows: int, restored_threads: None
+) -> None:
+    torch.set_num_threads(2)
     generator = torch.Generator().manual_seed(0)
     hidden, weight, bias = (
         torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
@@ -109,3 +121,15 @@ def test_losses_of_rows_that_lie_apart(loss: str, options: dict[str, Any], block
         return (*parts, *torch.autograd.grad(total, (hidden, weight, bias)))
 
     torch.testing.assert_close(found("auto"), found("reference"))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])  # the last does not divide the classes
+def test_a_product_in_parts_of_the_classes(threads: int, restored_threads: None) -> None:
+    generator = torch.Generator().manual_seed(0)
+    slope = block_buffer(torch.empty(0, dtype=torch.float64), ROWS, CLASSES)
+    slope.copy_(torch.randn(ROWS, CLASSES, generator=generator))
+    weight = torch.randn(FEATURES, CLASSES, generator=generator, dtype=torch.float64).T
+    out = slope.new_empty(ROWS, FEATURES)
+    torch.set_num_threads(threads)
+    times(slope, weight, out)
+    torch.testing.assert_close(out, slope @ weight)

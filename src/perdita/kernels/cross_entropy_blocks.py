@@ -77,7 +77,7 @@ class CrossEntropyBlocks:
             if row_scale is not None:
                 scaled = (scaled * row_scale).to(hidden.dtype)
             if by_hidden is not None:
-                torch.mm(logits, weight, out=by_hidden[cut])
+                times(logits, weight, by_hidden[cut])
                 if row_scale is not None:
                     by_hidden[cut].mul_(row_scale)
             if by_weight is not None:
@@ -185,6 +185,16 @@ class CrossEntropyBlocks:
 def split_evenly(rows: int, at_most: int) -> int:
     """Rows of each of the fewest parts that have ``at_most``: no part is much smaller than the others."""
     return max(-(-rows // -(-rows // at_most)), 1) if rows else 1
+
+
+def times(slope: Float[Tensor, "n v"], weight: Float[Tensor, "v d"], out: Float[Tensor, "n d"]) -> None:
+    """out = slope @ weight: each thread sums over its own part of the classes, and threads wait for each other once."""
+    parts, classes = torch.get_num_threads(), weight.shape[0]
+    if not slope.is_cpu or slope.dtype in HALF or parts == 1 or classes % parts or classes < 16 * parts * out.shape[1]:
+        torch.mm(slope, weight, out=out)
+        return
+    own = slope.unflatten(1, (parts, -1)).transpose(0, 1)  # (parts, n, v / parts)
+    torch.sum(torch.bmm(own, weight.unflatten(0, (parts, -1))), 0, out=out)
 
 
 def _accumulate(total: Tensor, slope: Tensor, hidden: Tensor, first: bool) -> None:
