@@ -11,7 +11,7 @@ from torch import Tensor
 import perdita
 from perdita.compare.train.memory import peak_bytes
 from perdita.kernels import cross_entropy
-from perdita.kernels.one_pass import softmax_into
+from perdita.kernels.one_pass import NARROW, softmax_into
 
 ROWS, CLASSES = 9, 7
 TARGET = torch.tensor([0, 6, 3, -100, 2, 2, 5, 1, 4])
@@ -51,6 +51,20 @@ def test_blocks_and_kept_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         value.backward(retain_graph=True)
     torch.testing.assert_close(own.grad, 2 * expected)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_probabilities_too_small_for_their_digits(label_smoothing: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perdita.kernels.one_pass.CACHED_LOGITS", 2 * NARROW)
+    drawn = torch.randn(ROWS, NARROW, generator=torch.Generator().manual_seed(0))
+    drawn[torch.arange(ROWS), TARGET.clamp(min=0)] -= torch.tensor([0, 60, 80, 90, 100, 200, 1e4, 0, 70])
+    drawn.requires_grad_()
+    found, expected = (
+        (value := function(drawn, TARGET, reduction="none", label_smoothing=label_smoothing),
+         *torch.autograd.grad(value.sum(), drawn))
+        for function in (cross_entropy, perdita.functional.cross_entropy)
+    )  # fmt: skip
+    torch.testing.assert_close(found, expected)
 
 
 def test_transforms_and_the_compiler_take_the_definition() -> None:

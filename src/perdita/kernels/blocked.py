@@ -1,8 +1,4 @@
-"""Any row-wise loss of linear outputs, block by block: values, gradients in the forward pass, and second derivatives.
-
-Nothing here holds logits for more than one block of rows. The gradient of the loss with respect to a block's logits
-comes from `torch.func`, and is multiplied into the gradients of hidden and weight at once.
-"""
+"""Any row-wise loss of linear outputs, one block of logits at a time: values, gradients and second derivatives."""
 
 from __future__ import annotations
 
@@ -13,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from perdita.kernels.buffers import in_large_pages
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -191,7 +189,7 @@ class _Joined:
             self.parts.append(part.to(self.tensor.dtype))
             return
         if not self.parts:
-            self.parts.append(torch.empty_like(self.tensor, memory_format=torch.contiguous_format))
+            self.parts.append(in_large_pages(torch.empty_like(self.tensor, memory_format=torch.contiguous_format)))
         self.parts[0][self.rows : self.rows + part.shape[0]] = part
         self.rows += part.shape[0]
 
@@ -225,7 +223,7 @@ def _buffer(plan: Plan, tensors: Sequence[Tensor], head: list[int]) -> Tensor | 
     hidden = tensors[head[0]]
     if len(head) == 1 or not plan.in_place or any(type(tensors[at]) not in (Tensor, nn.Parameter) for at in head):
         return None
-    return hidden.new_empty(min(plan.block_rows, hidden.shape[0]), tensors[head[1]].shape[0])
+    return in_large_pages(hidden.new_empty(min(plan.block_rows, hidden.shape[0]), tensors[head[1]].shape[0]))
 
 
 def _plus(plan: Plan, so_far: Tensor | None, part: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from perdita.core.numerics import HALF
 from perdita.kernels.blocked import Plan, add_product, cached_rows, linear, own_graph, project
+from perdita.kernels.buffers import block_buffer, in_large_pages, softmax_of_rows
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -47,9 +48,11 @@ class CrossEntropyBlocks:
         size = min(plan.block_rows, rows)
         values = scale.new_empty(rows, 3)  # value, log-sum-exp, derivative by the cross-entropy
         by_hidden = torch.empty_like(hidden, memory_format=torch.contiguous_format) if plan.wanted[0] else None
-        by_weight = weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)) if plan.wanted[1] else None
+        by_weight = None
+        if plan.wanted[1]:
+            by_weight = in_large_pages(weight.new_empty(weight.shape, dtype=plan.sum_dtype(weight)))
         by_bias = bias.new_zeros(classes, dtype=plan.sum_dtype(bias)) if bias is not None and plan.wanted[2] else None
-        buffer = hidden.new_empty(size, classes)
+        buffer = block_buffer(hidden, size, classes)
         # a softmax alone goes row by row: more rows at once cost it nothing
         once = self.looked and self.direct is None and self.softcap is None and hidden.dtype not in HALF
         step = size if once or not hidden.is_cpu else split_evenly(size, cached_rows(classes, size))
@@ -74,7 +77,7 @@ class CrossEntropyBlocks:
             if row_scale is not None:
                 scaled = (scaled * row_scale).to(hidden.dtype)
             if by_hidden is not None:
-                torch.mm(logits, weight, out=by_hidden[cut])
+                times(logits, weight, by_hidden[cut])
                 if row_scale is not None:
                     by_hidden[cut].mul_(row_scale)
             if by_weight is not None:
@@ -139,7 +142,7 @@ class CrossEntropyBlocks:
         """
         picked = logits.gather(1, target).squeeze(1)
         highest = None if self.looked else logits.amax(1)
-        torch.softmax(logits, 1, out=logits)
+        softmax_of_rows(logits, in_place=True)
         if highest is not None:
             lse = highest - logits.amax(1).log()  # the highest probability is exp(highest - lse)
             return lse - picked, lse
@@ -184,6 +187,16 @@ def split_evenly(rows: int, at_most: int) -> int:
     return max(-(-rows // -(-rows // at_most)), 1) if rows else 1
 
 
+def times(slope: Float[Tensor, "n v"], weight: Float[Tensor, "v d"], out: Float[Tensor, "n d"]) -> None:
+    """out = slope @ weight: each thread sums over its own part of the classes, and threads wait for each other once."""
+    parts, classes = torch.get_num_threads(), weight.shape[0]
+    if not slope.is_cpu or slope.dtype in HALF or parts == 1 or classes % parts or classes < 16 * parts * out.shape[1]:
+        torch.mm(slope, weight, out=out)
+        return
+    own = slope.unflatten(1, (parts, -1)).transpose(0, 1)  # (parts, n, v / parts)
+    torch.sum(torch.bmm(own, weight.unflatten(0, (parts, -1))), 0, out=out)
+
+
 def _accumulate(total: Tensor, slope: Tensor, hidden: Tensor, first: bool) -> None:
     if not first:
         add_product(total, slope, hidden)
@@ -220,7 +233,7 @@ def _through(of_target: Callable[[Tensor], Tensor], cross_entropy: Float[Tensor,
 
 def brier_in_place(logits: Float[Tensor, "n v"], target: Int[Tensor, "n 1"]) -> Float[Tensor, "n"]:
     """sum (p - t)^2; with c = sum p^2 - p_y, its gradient is 2 p (p - c), and 2 p_y (p_y - 1 - c) at the target."""
-    torch.softmax(logits, 1, out=logits)
+    softmax_of_rows(logits, in_place=True)
     own = logits.gather(1, target)
     logits.scatter_(1, target, 0.0)
     others = torch.linalg.vector_norm(logits, dim=1, keepdim=True).square()
@@ -236,7 +249,7 @@ def squentropy_in_place(
     """Cross-entropy and the mean square of the wrong logits; the gradient is a sum as well."""
     share = square_weight / max(logits.shape[1] - 1, 1)
     own, highest = logits.gather(1, target), logits.amax(1, keepdim=True)
-    probs = logits.softmax(1)
+    probs = softmax_of_rows(logits, in_place=False)
     lse = highest - probs.amax(1, keepdim=True).log()
     probs.scatter_add_(1, target, probs.new_full(target.shape, -1.0))
     logits.scatter_(1, target, 0.0)

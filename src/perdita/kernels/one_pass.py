@@ -11,6 +11,7 @@ from torch.autograd import Function
 
 from perdita.core.apply import apply
 from perdita.kernels.autograd import used_up
+from perdita.kernels.buffers import in_large_pages
 from perdita.kernels.inputs import is_plain
 from perdita.kernels.row_loss import card_of_name
 
@@ -90,35 +91,50 @@ def softmax_into(out: Float[Tensor, "n c"], logits: Float[Tensor, "n c"]) -> Flo
 def _values_and_softmax(
     out: Float[Tensor, "n c"], logits: Float[Tensor, "n c"], target: Int[Tensor, "n 1"], smoothing: float
 ) -> Float[Tensor, "n"]:
-    """The values; the softmax is written. They are -log of its own numbers, as long as none of them is lost."""
+    """The values; the softmax is written."""
     if smoothing == 0 and logits.shape[1] >= NARROW:
         torch.softmax(logits, 1, out=out)
-        probs = out.gather(1, target).squeeze(1)
-        if not probs.amin().item() < SURE:  # a NaN goes on as one
-            return probs.log_().neg_()
+        return _values_of_probabilities(out.gather(1, target).squeeze(1), logits, target)
     lse = softmax_into(out, logits)
     mean = logits.mean(1) if smoothing else 0.0
     return lse - (1 - smoothing) * logits.gather(1, target).squeeze(1) - smoothing * mean
 
 
+def _values_of_probabilities(
+    probs: Float[Tensor, "n"], logits: Float[Tensor, "n c"], target: Int[Tensor, "n 1"]
+) -> Float[Tensor, "n"]:
+    """-log of the targets' probabilities; out of the logits where one is too small to have its digits."""
+    lost = (probs < SURE).nonzero().squeeze(1)  # a NaN goes on as one
+    values = probs.log().neg_()
+    for rows in lost.split(_rows_at_once(logits.shape[1])):
+        own = logits[rows]
+        values[rows] = own.logsumexp(1) - own.gather(1, target[rows]).squeeze(1)
+    return values
+
+
+def _rows_at_once(classes: int) -> int:
+    return max(CACHED_LOGITS // classes, 1)
+
+
 class OnePass(Function):
-    """(logits, target, label_smoothing, reduction) → values, or their sum or mean; saves its gradient."""
+    """(logits, target, label_smoothing, reduction) → values, or their sum or mean; saves its gradient.
+
+    PyTorch's softmax goes row by row, so all rows at once cost it nothing, and its threads meet once alone.
+    """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, smoothing: float, reduction: str) -> Tensor:
         rows, classes = logits.shape
         values = logits.new_empty(rows)
-        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
-        size = max(CACHED_LOGITS // classes, 1)
+        gradient = in_large_pages(torch.empty_like(logits, memory_format=torch.contiguous_format))
+        size = _rows_at_once(classes) if smoothing or classes < NARROW else rows
         for start in range(0, rows, size):
             cut = slice(start, start + size)
-            block, own, out = logits[cut], target[cut].unsqueeze(1), gradient[cut]
-            values[cut] = _values_and_softmax(out, block, own, smoothing)
+            own, out = target[cut].unsqueeze(1), gradient[cut]
+            values[cut] = _values_and_softmax(out, logits[cut], own, smoothing)
             out.scatter_add_(1, own, out.new_full(own.shape, smoothing - 1))
             if smoothing:
                 out.sub_(smoothing / classes)
-            if reduction == "mean":
-                out.mul_(1 / rows)
         ctx.save_for_backward(logits, target, gradient)
         ctx.smoothing, ctx.reduction = smoothing, reduction
         return values if reduction == "none" else values.sum() if reduction == "sum" else values.mean()
@@ -130,9 +146,11 @@ class OnePass(Function):
             value = F.cross_entropy(logits, target, reduction=ctx.reduction, label_smoothing=ctx.smoothing)
             (slope,) = torch.autograd.grad(value, logits, upstream, create_graph=True)
             return (slope, None, None, None)
-        factor = upstream if upstream.ndim == 0 else upstream.unsqueeze(1)
+        factor = upstream.unsqueeze(1) if upstream.ndim else upstream
+        if ctx.reduction == "mean":
+            factor = factor / len(logits)
         if not used_up():
             return (gradient * factor, None, None, None)
-        if upstream.ndim or upstream.item() != 1:
+        if factor.ndim or factor.item() != 1:
             gradient.mul_(factor)
         return (gradient, None, None, None)
