@@ -65,6 +65,7 @@ def rank_gradient(rank: int, folder: str) -> None:
     mine = slice(6 * rank, 6 * rank + 6)
     normalizer = shared_normalizer([target[mine]], ignore_index=-100)
     perdita.functional.cross_entropy(replica(features[mine]), target[mine], normalizer=normalizer).backward()
+    del replica  # before its group: else it may wait for ever for a thread that waits for it
     torch.save(model.weight.grad, f"{folder}/gradient{rank}.pt")
     dist.destroy_process_group()
 

@@ -118,8 +118,9 @@ def _rank(rank: int, step: Step, model: nn.Module, parts: Sequence[Any], ranks: 
         "gloo", init_method=store, rank=rank, world_size=ranks, timeout=datetime.timedelta(seconds=60)
     )
     try:
-        wrapped = nn.parallel.DistributedDataParallel(model)
-        found = _gradients(step, wrapped, parts[rank * len(parts) // ranks : (rank + 1) * len(parts) // ranks])
+        own = parts[rank * len(parts) // ranks : (rank + 1) * len(parts) // ranks]
+        # no name holds the wrapper: one that outlives its group may wait for ever for a thread that waits for it
+        found = _gradients(step, nn.parallel.DistributedDataParallel(model), own)
         if rank == 0:
             torch.save(found, Path(folder) / "gradients.pt")
     finally:
