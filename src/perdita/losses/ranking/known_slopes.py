@@ -35,32 +35,28 @@ def values_of(form: Form, scores: Float[Tensor, "n m"], *facts: Tensor | None) -
     """The values of a form, with a gradient to the scores."""
     if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
         return form.plain(scores, *facts)
-    found: tuple[Tensor, ...] = _Values.apply(form, scores, *facts)
-    return found[0]
+    found: Tensor = _Values.apply(form, scores, *facts)
+    return found
 
 
 class _Values(Function):
-    """(form, scores, facts) → values, and what the slope needs.
+    """(form, scores, facts) → values; what the slope needs is kept.
 
     No function of ``torch.func`` comes here, so that the context is made with the values: to make it apart, as they
     need it, takes as long as two softmaxes.
     """
 
     @staticmethod
-    def forward(ctx: Any, form: Form, scores: Tensor, *facts: Tensor | None) -> tuple[Tensor, ...]:
-        found = form.values(scores, *facts)
+    def forward(ctx: Any, form: Form, scores: Tensor, *facts: Tensor | None) -> Tensor:
+        values, *needed = form.values(scores, *facts)
         ctx.form, ctx.given = form, 1 + len(facts)
-        ctx.mark_non_differentiable(*found[1:])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(scores, *facts, *found[1:])
-        return found
+        ctx.save_for_backward(scores, *facts, *needed)
+        return values
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         scores, *others = saved = ctx.saved_tensors
         rest = [None] * (ctx.given - 1)
-        if upstream is None:
-            return None, None, *rest
         if not torch.is_grad_enabled():
             return None, ctx.form.slope(upstream, *saved), *rest
         values = ctx.form.plain(scores, *others[: ctx.given - 1])

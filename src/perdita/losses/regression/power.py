@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
+from perdita.core.apply import may_look
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -116,9 +117,9 @@ def huber(
         Equal to torch.nn.functional.huber_loss. Huber, "Robust Estimation of a Location Parameter", Annals of
         Mathematical Statistics 35, 1964.
     """
-    return delta * F.smooth_l1_loss(
-        prediction, target, beta=delta, reduction=reduction
-    )  # huber_loss does not vmap cleanly
+    if may_look({"prediction": prediction}):  # PyTorch's own is a third faster, and does not vmap cleanly
+        return F.huber_loss(prediction, target, delta=delta, reduction=reduction)
+    return delta * F.smooth_l1_loss(prediction, target, beta=delta, reduction=reduction)
 
 
 @loss(
