@@ -51,7 +51,7 @@ def _run(arguments: tuple[str, ...], folder: Path, environment: dict[str, str], 
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     encoding, _, errors = environment.get("PYTHONIOENCODING", "utf-8").partition(":")
     for stream, otherwise in ((sys.stdout, errors or "strict"), (sys.stderr, "backslashreplace")):
-        stream.reconfigure(encoding=encoding, errors=otherwise)  # type: ignore[union-attr]
+        stream.reconfigure(encoding=encoding, errors=otherwise)
     os.chdir(folder)
     added = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = ["", *added, *(path for path in sys.path if path not in ("", *added))]
@@ -70,7 +70,7 @@ def _run(arguments: tuple[str, ...], folder: Path, environment: dict[str, str], 
 
 def _interpret(arguments: list[str]) -> None:
     if arguments[0] == "-W":
-        warnings.simplefilter(arguments[1])  # type: ignore[arg-type]
+        warnings.simplefilter(arguments[1])
         del arguments[:2]
     kind, rest = arguments[0], arguments[1:]
     if kind == "-c":

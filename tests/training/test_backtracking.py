@@ -180,3 +180,12 @@ def test_bad_arguments_are_named():
         backspace_inputs(torch.zeros(1, 3, dtype=torch.int64), BACK, protected=4)
     with pytest.raises(InputError, match="rate"):
         with_corrections(torch.zeros(1, 3, dtype=torch.int64), torch.tensor([3]), BACK, tokens=9, rate=2.0)
+    several, texts = [torch.Generator() for _ in range(2)], torch.zeros(3, 3, dtype=torch.int64)
+    with pytest.raises(InputError, match="3 rows cannot be shared equally among 2 generators"):
+        with_corrections(texts, torch.full((3,), 3), BACK, tokens=9, generator=several)
+    for sources in (several, []):
+        with pytest.raises(InputError, match=f"each of {len(sources)} generators, not 3 in all"):
+            match_sequences(
+                Tables(2), [torch.zeros(1)], texts, torch.full((3,), 3), end=3, tokens=4, backspace=None, steps=1,
+                generator=sources,
+            )  # fmt: skip

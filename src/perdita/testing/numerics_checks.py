@@ -36,7 +36,7 @@ def check_gradcheck(subject: Subject) -> None:
 def check_gradgradcheck(subject: Subject) -> None:
     """The second derivative of each value equals the numerical derivative of the gradient in float64.
 
-    Of more than 24 numbers it is looked at along drawn directions.
+    Of more than ``MANY`` numbers it is looked at along drawn directions.
     """
     _derivatives(subject, "gradgradcheck", _second_derivatives)
 

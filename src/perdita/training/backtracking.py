@@ -42,11 +42,8 @@ class BackspaceInputs:
     def kwargs(self) -> dict[str, Tensor]:
         """The arguments of a Hugging Face model, with an additive mask that every attention takes."""
         shut = torch.zeros(self.attention_mask.shape, device=self.attention_mask.device)
-        return {
-            "input_ids": self.input_ids,
-            "position_ids": self.position_ids,
-            "attention_mask": shut.masked_fill(~self.attention_mask, torch.finfo(shut.dtype).min),
-        }
+        mask = shut.masked_fill(~self.attention_mask, torch.finfo(shut.dtype).min)
+        return {"input_ids": self.input_ids, "position_ids": self.position_ids, "attention_mask": mask}
 
 
 @component("sequencematch")
@@ -120,7 +117,7 @@ def with_corrections(
         (b, t') sequences, as wide as the longest is, and their lengths.
 
     Raises:
-        InputError: fewer than two tokens, a rate outside [0, 1].
+        InputError: fewer than two tokens, a rate outside [0, 1], rows that several generators cannot share equally.
     """
     if tokens < 2 or not 0 <= rate <= 1:
         raise InputError(f"tokens must be at least 2 and rate in [0, 1], not {tokens} and {rate!r}")
@@ -234,6 +231,8 @@ def match_sequences(
     """
     optimizer = torch.optim.Adam(list(parameters), lr=learning_rate)
     models = len(generator) if isinstance(generator, Sequence) else 1
+    if not models or len(data) % models:
+        raise InputError(f"data must hold as many texts for each of {models} generators, not {len(data)} in all")
     share, longest, kept, losses = len(data) // models, data.shape[1] + room, [], []
     begin = torch.arange(models).mul(share).repeat_interleave(batch_size)
     first, last = (part * steps for part in anneal)
@@ -269,6 +268,8 @@ def match_sequences(
 def _drawn(given: Sources, draw: Callable[..., Tensor], shape: Sequence[int], *first: int, **options: Any) -> Tensor:
     """Rows from one source, or an equal share of them from each of several."""
     sources = given if isinstance(given, Sequence) else [given]
+    if not sources or shape[0] % len(sources):
+        raise InputError(f"{shape[0]} rows cannot be shared equally among {len(sources)} generators")
     size = (shape[0] // len(sources), *shape[1:])
     return torch.cat([draw(*first, size, generator=own, **options) for own in sources])
 

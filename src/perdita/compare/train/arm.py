@@ -167,9 +167,7 @@ class StackedLoss:
         rowwise = card is not None and card.rowwise and not self.state and not list(self.criterion.buffers())
         for path in ([self._flat] if rowwise else []) + [self._together]:
             with _FILTERS, warnings.catch_warnings():
-                warnings.simplefilter(
-                    "error"
-                )  # a missing batching rule is a slow loop inside: the plain one is as good
+                warnings.simplefilter("error")  # a missing batching rule: a slow loop inside, and no faster than ours
                 try:
                     values = path(outputs, target)
                     found = torch.autograd.grad(values.sum(), outputs)[0]
