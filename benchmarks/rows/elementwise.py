@@ -69,7 +69,7 @@ def against_torch(pair: Pair) -> Measured:
     theirs = functools.partial(getattr(F, pair.theirs), reduction="sum", **(pair.other or pair.options))
     first, second = (functools.partial(value_and_gradient, each, raw, target) for each in (total(pair), theirs))
     agree(first(), second(), rtol=1e-4, atol=1e-5)
-    return replace(race(first, second, unit="ms"), **peaks(first, second))
+    return replace(race(first, second, unit="ms", loops=5), **peaks(first, second))
 
 
 def against_scikit_learn(pair: Pair) -> Measured:

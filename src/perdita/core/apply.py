@@ -82,8 +82,9 @@ def apply(
         mask = ~ignored if mask is None else align(mask, ignored.shape, "mask") & ~ignored
     if mask is not None:
         mask = align(mask, _extents(signature.mask_dims, sizes), "mask")
-    if plan.reduces and weight is None and mask is None and normalizer is None:
+    if plan.reduces and weight is None and normalizer is None and (mask is None or "mask" in signature.takes):
         own: dict[str, Any] = {"reduction": reduction if reduction in ("mean", "sum") else "none"}
+        own |= {} if mask is None else {"mask": mask}
     else:
         own = {name: given for name, given in (("weight", weight), ("mask", mask)) if name in signature.takes}
     if signature.level == "batch":
@@ -142,15 +143,18 @@ def _drawn(card: Card, tensors: Mapping[str, Any]) -> Plan:
     looked = tuple(item for item in fields if item.domain != "real")
     near = all(tensor.is_cpu for tensor in tensors.values())
     narrow = any(tensor.dtype in HALF for tensor in tensors.values())
-    return Plan(
-        sizes, looked, near, narrow, "reduction" in card.signature.takes and tensors[fields[0].name].numel() > 0
-    )
+    reduces = "reduction" in card.signature.takes and tensors[fields[0].name].numel() > 0
+    return Plan(sizes, looked, near, narrow, reduces)
+
+
+def is_plain() -> bool:
+    """Whether this is neither compiled code nor within a transform of ``torch.func``."""
+    return not torch.compiler.is_compiling() and _peek() is None
 
 
 def may_look(tensors: Mapping[str, Any]) -> bool:
     """Whether values may be read on the host: never in compiled code or under vmap/grad; on accelerators in debug."""
-    traced = torch.compiler.is_compiling() or _peek() is not None
-    return not traced and (all(tensor.is_cpu for tensor in tensors.values()) or _DEBUG.get())
+    return is_plain() and (all(tensor.is_cpu for tensor in tensors.values()) or _DEBUG.get())
 
 
 def _ignored(card: Card, tensors: Mapping[str, Any], ignore_index: int | None) -> Tensor | None:
@@ -170,10 +174,8 @@ def _fill_masked(signature: Signature, inputs: dict[str, Tensor], sizes: Sizes, 
     """Put a harmless number where the mask says False, so that a NaN there reaches neither the value nor a gradient."""
     returned = _expanded(signature.returns.dims, sizes)
     filled = dict(inputs)
-    for item in signature.fields:
-        tensor = inputs.get(item.name)
-        if tensor is None:
-            continue
+    for item in (item for item in signature.fields if item.name in inputs):
+        tensor = inputs[item.name]
         dims = _expanded(next(shape for shape in item.shapes if shape.takes(tensor.dtype)).dims, sizes)
         if returned[0] not in dims:
             continue

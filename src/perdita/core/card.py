@@ -164,11 +164,9 @@ def compose_doc(doc: str, traits: Traits, cost: Cost, arguments: str = SHARED_AR
     """Add to a written docstring what the card knows: shared arguments, Properties and Cost, in the house's order."""
     claims = [f"{name}: {str(value).lower()}" for name, value in traits.items()]
     properties = f"Properties:\n    {'; '.join(claims) or 'none claimed'}.\n\n"
-    price = (
-        f"Cost:\n    time O({cost.time}), memory O({cost.memory}), {cost.passes} passes over the first argument.\n\n"
-    )
+    price = f"Cost:\n    time O({cost.time}), memory O({cost.memory}), {cost.passes} passes over the first argument."
     head, source = (doc.rstrip() + "\n").split("\nSource:", 1) if "\nSource:" in doc else (doc.rstrip() + "\n", "")
     before, args, after = head.partition("\nReturns:")
     lines = [line for line in arguments.splitlines() if f"\n{line.split(':')[0]}:" not in before]
     shared = "\n".join([*lines, ""])
-    return f"{before.rstrip()}\n{shared}{args}{after}".rstrip() + f"\n\n{properties}{price}Source:{source}"
+    return f"{before.rstrip()}\n{shared}{args}{after}".rstrip() + f"\n\n{properties}{price}\n\nSource:{source}"

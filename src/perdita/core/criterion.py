@@ -48,10 +48,9 @@ class Criterion(nn.Module):
         **fields: Tensor,
     ) -> Tensor:
         """The reduced loss; arguments as in the loss's function."""
-        named: dict[str, Any] = dict(fields)
-        inputs = gather_tensors(self.card, tensors, named)
-        if named:
-            raise InputError(f"{type(self).__name__} takes no {', '.join(named)} when it is called")
+        inputs = gather_tensors(self.card, tensors, fields)
+        if fields:
+            raise InputError(f"{type(self).__name__} takes no {', '.join(fields)} when it is called")
         for name in self._held:
             if name not in inputs and (held := getattr(self, name)) is not None:
                 inputs[name] = held

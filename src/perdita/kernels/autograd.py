@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from perdita.core.apply import is_plain
 from perdita.core.numerics import HALF
 from perdita.kernels.blocked import Plan, curvature, run
-from perdita.kernels.inputs import is_plain
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from perdita.core.apply import may_look
+from perdita.core.apply import is_plain, may_look
 from perdita.core.domains import DOMAINS, check_values
 from perdita.core.errors import InputError
 from perdita.core.reduction import align, reduce
@@ -188,11 +188,6 @@ def check_softcap(softcap: float | None) -> None:
     """Raise `InputError` for a bound that bounds nothing."""
     if softcap is not None and not softcap > 0:
         raise InputError(f"softcap must be a number above 0, not {softcap!r}")
-
-
-def is_plain() -> bool:
-    """Eager mode, outside `torch.func` transforms: buffers may be written in place."""
-    return not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack() is None
 
 
 def check_head(hidden_name: str, weight_name: str, head: Head) -> None:

@@ -9,10 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from perdita.core.apply import apply
+from perdita.core.apply import apply, is_plain
 from perdita.kernels.autograd import used_up
 from perdita.kernels.buffers import in_large_pages
-from perdita.kernels.inputs import is_plain
 from perdita.kernels.row_loss import card_of_name
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from perdita.core.apply import is_plain
 from perdita.core.errors import InputError
 from perdita.core.reduction import align, check_reduction
 from perdita.kernels.gather import gather_rows, sizes_over
-from perdita.kernels.inputs import MASK, is_plain, prepare
+from perdita.kernels.inputs import MASK, prepare
 from perdita.kernels.row_loss import Head, row_loss
 from perdita.kernels.tiled_cross_entropy import checked_size
 from perdita.kernels.tiles.host import Tiles

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
+from perdita.core.reduction import reduce
+from perdita.losses.known_slopes import Form, values_of, worth_it
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -55,9 +58,22 @@ def binary_cross_entropy(
     Source:
         Equal to torch.nn.functional.binary_cross_entropy_with_logits, where positive_weight is called pos_weight.
     """
-    return F.binary_cross_entropy_with_logits(
-        logits, target.to(logits.dtype), pos_weight=positive_weight, reduction=reduction
-    )
+    target = target.to(logits.dtype)
+    if positive_weight is None and worth_it(logits, target, reduction):
+        return values_of(LOGISTIC, logits, target, reduction=reduction)
+    return F.binary_cross_entropy_with_logits(logits, target, pos_weight=positive_weight, reduction=reduction)
+
+
+def _logistic(z: Tensor, target: Tensor) -> tuple[Tensor]:
+    """log(1 + e^z) - t z; beyond the threshold log(1 + e^z) is z in float64 too."""
+    return (F.softplus(z, threshold=40).addcmul_(z, target, value=-1),)
+
+
+def _logistic_slope(upstream: Tensor, z: Tensor, target: Tensor) -> Tensor:
+    return torch.sigmoid(z).sub_(target).mul_(upstream)
+
+
+LOGISTIC = Form(partial(F.binary_cross_entropy_with_logits, reduction="none"), _logistic, _logistic_slope)
 
 
 @loss(
@@ -139,10 +155,7 @@ def soft_margin(
     Source:
         Equal to torch.nn.functional.soft_margin_loss.
     """
-    values = F.logsigmoid(target * logits)
-    if reduction == "none":
-        return -values
-    return -(values.sum() if reduction == "sum" else values.mean())  # the sign is turned once
+    return -reduce(F.logsigmoid(target * logits), reduction=reduction)  # the sign of a sum is turned once
 
 
 @loss(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Cost, Range, Traits, loss
+from perdita.core.reduction import reduce
+from perdita.losses.known_slopes import Form, values_of, worth_it
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -32,6 +34,7 @@ def poisson_nll(
     log_input: bool = True,
     full: bool = False,
     eps: float = 1e-8,
+    reduction: str = "none",
 ) -> Float[Tensor, "n *d"]:
     r"""Negative log-likelihood of counts under Poisson distributions, without the terms that the target alone decides.
 
@@ -59,13 +62,28 @@ def poisson_nll(
     Source:
         Equal to torch.nn.functional.poisson_nll_loss.
     """
+    if log_input and not full and worth_it(prediction, target, reduction):
+        return values_of(POISSON, prediction, target, reduction=reduction)
     raised, logarithm = (prediction.exp(), prediction) if log_input else (prediction, (prediction + eps).log())
     values = torch.addcmul(raised, target, logarithm, value=-1)  # a pass less than a product and a difference
-    if not full:
-        return values
-    large = torch.where(target > 1, target, 2.0)  # a number above 1 where Stirling's formula is not used
-    stirling = large * large.log() - large + 0.5 * (2 * math.pi * large).log()
-    return values + torch.where(target > 1, stirling, 0.0)
+    if full:
+        large = torch.where(target > 1, target, 2.0)  # a number above 1 where Stirling's formula is not used
+        stirling = large * large.log() - large + 0.5 * (2 * math.pi * large).log()
+        values = values + torch.where(target > 1, stirling, 0.0)
+    return reduce(values, reduction=reduction)
+
+
+def _counts(x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """e^x - t x, and the rates e^x."""
+    rate = x.exp()
+    return torch.addcmul(rate, target, x, value=-1), rate
+
+
+def _count_slope(upstream: Tensor, x: Tensor, target: Tensor, rate: Tensor) -> Tensor:
+    return torch.sub(rate, target).mul_(upstream)
+
+
+POISSON = Form(lambda x, target: _counts(x, target)[0], _counts, _count_slope)
 
 
 @loss(

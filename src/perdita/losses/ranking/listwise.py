@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.losses.distillation.rankings import in_one_scale
-from perdita.losses.ranking.known_slopes import CHOICE, ORDER, values_of
+from perdita.losses.known_slopes import Form, values_of
+from perdita.losses.ranking.list_slopes import CHOICE, ORDER
 from perdita.losses.ranking.lists import Choices, as_choices, in_integers
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def list_net(
     temperature: float = 1.0,
     shares: str = "softmax",
     mask: Bool[Tensor, "n m"] | None = None,
+    reduction: str = "none",
 ) -> Float[Tensor, "n"]:
     r"""Cross-entropy between the choices that the relevance and that the scores would make from a list.
 
@@ -72,19 +73,23 @@ def list_net(
     """
     lists = as_choices(scores, target, mask)
     if shares == "proportional":
-        return _choice(lists, _shares(lists.target.clamp_min(0.0)))
+        return _choice(lists, _shares(lists.target.clamp_min(0.0)), reduction)
     level = lists.target if temperature == 1.0 else lists.target / temperature
-    return _choice(lists, level.softmax(1))
+    return _choice(lists, level.softmax(1), reduction)
 
 
-def _choice(lists: Choices, shares: Float[Tensor, "n m"]) -> Tensor | tuple[Tensor, Tensor]:
+def _choice(lists: Choices, shares: Float[Tensor, "n m"], reduction: str) -> Tensor | tuple[Tensor, Tensor]:
     """The cross-entropy of shares, 0 of absent items."""
-    return _counted(values_of(CHOICE, lists.scores, shares, lists.counted, lists.kept), lists)
+    return _of_lists(CHOICE, lists, shares, lists.counted, lists.kept, reduction=reduction)
 
 
-def _counted(values: Float[Tensor, "n"], lists: Choices) -> Tensor | tuple[Tensor, Tensor]:
-    """With them, where not all lists count, which do."""
-    return values if lists.counted is None else (values, lists.counted)
+def _of_lists(
+    form: Form, lists: Choices, *facts: Tensor | None, reduction: str, by_hand: bool = True
+) -> Tensor | tuple[Tensor, Tensor]:
+    """A form of the scores, reduced; where not all lists count, its values as they are, and which do."""
+    if lists.counted is None:
+        return values_of(form, lists.scores, *facts, reduction=reduction, by_hand=by_hand)
+    return values_of(form, lists.scores, *facts, by_hand=by_hand), lists.counted
 
 
 def _shares(weights: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
@@ -107,6 +112,7 @@ def list_mle(
     k: int | None = None,
     weights: str = "uniform",
     mask: Bool[Tensor, "n m"] | None = None,
+    reduction: str = "none",
 ) -> Float[Tensor, "n"]:
     r"""How unlikely the order by relevance is, as choices from what is left (Plackett and Luce).
 
@@ -156,8 +162,8 @@ def list_mle(
         counts = counts * _position_weights(lists.target, size)
     if k is not None:
         counts = counts * (torch.arange(order.shape[1], device=order.device) < k).to(counts.dtype)
-    values = partial(values_of, ORDER) if in_one_scale(lists.scores) else ORDER.plain
-    return _counted(values(lists.scores, order, counts, there), lists)
+    near = in_one_scale(lists.scores)
+    return _of_lists(ORDER, lists, order, counts, there, reduction=reduction, by_hand=near)
 
 
 def _position_weights(like: Float[Tensor, "n m"], size: int | Int[Tensor, "n 1"]) -> Float[Tensor, "n *m"]:
@@ -180,6 +186,7 @@ def xe_ndcg(
     *,
     gamma: Float[Tensor, "n m"] | None = None,
     mask: Bool[Tensor, "n m"] | None = None,
+    reduction: str = "none",
 ) -> Float[Tensor, "n"]:
     r"""Cross-entropy whose target shares bound NDCG: the gains, each less a number at random.
 
@@ -213,4 +220,4 @@ def xe_ndcg(
     if gamma is not None and gamma.shape[1]:
         noise = gamma.detach() if lists.kept is None else torch.where(lists.kept, gamma.detach(), 0.5)
     raised = torch.exp2(lists.target - top) - noise * least
-    return _choice(lists, _shares(raised.clamp_min_(0.0)))  # below 0 only where an item is absent
+    return _choice(lists, _shares(raised.clamp_min_(0.0)), reduction)  # below 0 only where an item is absent

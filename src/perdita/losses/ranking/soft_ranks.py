@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from perdita.losses.distillation.rankings import in_one_scale
-from perdita.losses.ranking.known_slopes import Form, values_of
+from perdita.losses.known_slopes import Form, values_of
 from perdita.losses.ranking.lists import within_list
 
 if TYPE_CHECKING:

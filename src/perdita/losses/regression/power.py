@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.apply import may_look
+from perdita.losses.known_slopes import Form, values_of, worth_it
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -58,7 +59,9 @@ def mse(
     traits=Traits(convex=True, bounded=False, nonnegative=True, differentiable=False, minimizer="median"),
     cost=_ELEMENTWISE,
 )
-def l1(prediction: Float[Tensor, "n *d"], target: Float[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
+def l1(
+    prediction: Float[Tensor, "n *d"], target: Float[Tensor, "n *d"], *, reduction: str = "none"
+) -> Float[Tensor, "n *d"]:
     r"""Absolute error.
 
     .. math:: \ell = |x - t|
@@ -80,7 +83,18 @@ def l1(prediction: Float[Tensor, "n *d"], target: Float[Tensor, "n *d"]) -> Floa
     Source:
         Equal to torch.nn.functional.l1_loss.
     """
-    return torch.abs(prediction - target)
+    if worth_it(prediction, target, reduction):
+        return values_of(ABSOLUTE, prediction, target, reduction=reduction)
+    return F.l1_loss(prediction, target, reduction=reduction)
+
+
+def _sign_of_residual(upstream: Tensor, prediction: Tensor, target: Tensor) -> Tensor:
+    return (prediction - target).sign_().mul_(upstream)
+
+
+ABSOLUTE = Form(
+    partial(F.l1_loss, reduction="none"), lambda prediction, target: ((prediction - target).abs_(),), _sign_of_residual
+)
 
 
 @loss(

@@ -1,66 +1,18 @@
-"""Losses of lists in few passes: values and slopes by hand, with the textbook form beside them for all else.
-
-Compiled code takes the textbook form, which the compiler fuses by itself; so does the second derivative.
-"""
+"""Whole lists in few passes: values and slopes by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
-from torch.autograd import Function
 
 from perdita.core.numerics import most_negative
 from perdita.losses.distillation.rankings import suffix_logsumexp
+from perdita.losses.known_slopes import Form
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
-
-
-class Form(NamedTuple):
-    """One function of scores, three times; the facts are tensors that no gradient reaches, or None.
-
-    ``plain(scores, *facts)`` gives values, (n,) or more. ``values(scores, *facts)`` gives the same, and what the slope
-    needs. ``slope(upstream, scores, *facts, *needed)`` gives the gradient to the scores, (n, m).
-    """
-
-    plain: Callable[..., Tensor]
-    values: Callable[..., tuple[Tensor, ...]]
-    slope: Callable[..., Tensor]
-
-
-def values_of(form: Form, scores: Float[Tensor, "n m"], *facts: Tensor | None) -> Float[Tensor, "n *m"]:
-    """The values of a form, with a gradient to the scores."""
-    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
-        return form.plain(scores, *facts)
-    found: Tensor = _Values.apply(form, scores, *facts)
-    return found
-
-
-class _Values(Function):
-    """(form, scores, facts) → values; what the slope needs is kept.
-
-    No function of ``torch.func`` comes here, so that the context is made with the values: to make it apart, as they
-    need it, takes as long as two softmaxes.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, form: Form, scores: Tensor, *facts: Tensor | None) -> Tensor:
-        values, *needed = form.values(scores, *facts)
-        ctx.form, ctx.given = form, 1 + len(facts)
-        ctx.save_for_backward(scores, *facts, *needed)
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        scores, *others = saved = ctx.saved_tensors
-        rest = [None] * (ctx.given - 1)
-        if not torch.is_grad_enabled():
-            return None, ctx.form.slope(upstream, *saved), *rest
-        values = ctx.form.plain(scores, *others[: ctx.given - 1])
-        return None, *torch.autograd.grad(values, scores, upstream, create_graph=True), *rest
 
 
 def _plain_choice(
@@ -83,12 +35,12 @@ def _choice(
 
 
 def _choice_slope(
-    upstream: Float[Tensor, "n"], scores: Float[Tensor, "n m"], shares: Float[Tensor, "n m"],
+    upstream: Float[Tensor, "*n"], scores: Float[Tensor, "n m"], shares: Float[Tensor, "n m"],
     counted: Float[Tensor, "n"] | None, kept: Bool[Tensor, "n m"] | None, likely: Float[Tensor, "n m"],
 ) -> Float[Tensor, "n m"]:  # fmt: skip
     own = likely.softmax(1)  # the same as exp, which on a processor is slow where it is zero
     upstream = upstream if counted is None else upstream * counted
-    return own.sub_(shares).mul_(upstream.unsqueeze(1))
+    return own.sub_(shares).mul_(upstream.unsqueeze(-1))
 
 
 CHOICE = Form(_plain_choice, _choice, _choice_slope)
@@ -122,11 +74,11 @@ def _order(
 
 
 def _order_slope(
-    upstream: Float[Tensor, "n"], scores: Float[Tensor, "n m"], order: Int[Tensor, "n m"],
+    upstream: Float[Tensor, "*n"], scores: Float[Tensor, "n m"], order: Int[Tensor, "n m"],
     weights: Float[Tensor, "n m"], there: Float[Tensor, "n m"] | None, share: Float[Tensor, "n m"],
     tail: Float[Tensor, "n m"],
 ) -> Float[Tensor, "n m"]:  # fmt: skip
-    pulled = (weights / tail).cumsum(1).mul_(share).sub_(weights) * upstream.unsqueeze(1)
+    pulled = (weights / tail).cumsum(1).mul_(share).sub_(weights) * upstream.unsqueeze(-1)
     return torch.zeros_like(pulled).scatter(1, order, pulled)
 
 

@@ -1,0 +1,79 @@
+"""Losses in few passes: values and slopes by hand, with the textbook form beside them for all else.
+
+Compiled code takes the textbook form, which the compiler fuses by itself; so do transforms and second derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd import Function, forward_ad
+
+from perdita.core.apply import is_plain
+from perdita.core.reduction import reduce
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+LARGE = 1 << 16  # numbers from which on fewer passes save more time than a derivative in Python costs
+
+
+class Form(NamedTuple):
+    """One function of x, three times; the facts are tensors that no gradient reaches, or None.
+
+    ``plain(x, *facts)`` gives values. ``values(x, *facts)`` gives the same, and what the slope needs.
+    ``slope(upstream, x, *facts, *needed)`` gives the gradient to x; upstream is one number where values were reduced.
+    """
+
+    plain: Callable[..., Tensor]
+    values: Callable[..., tuple[Tensor, ...]]
+    slope: Callable[..., Tensor]
+
+
+def values_of(
+    form: Form, x: Float[Tensor, "*d"], *facts: Tensor | None, reduction: str = "none", by_hand: bool = True
+) -> Tensor:
+    """The values of a form, or their sum or mean, with a gradient to x; in the textbook form if not ``by_hand``."""
+    if not by_hand or not is_plain() or forward_ad._current_level >= 0:
+        return reduce(form.plain(x, *facts), reduction=reduction)
+    return _apply(form, reduction, x, *facts)
+
+
+def worth_it(x: Tensor, target: Tensor, reduction: str) -> bool:
+    """Whether a loss of single numbers gains from its slope by hand: a reduced one of many, on a processor."""
+    return (
+        reduction != "none" and x.requires_grad and not target.requires_grad and x.numel() >= LARGE
+        and x.dtype is target.dtype and x.is_cpu and type(x) is Tensor
+    )  # fmt: skip
+
+
+class _Values(Function):
+    """(form, reduction, x, facts) → values, or one number; what the slope needs is kept.
+
+    No function of ``torch.func`` comes here, so that the context is made with the values: to make it apart, as they
+    need it, takes as long as two softmaxes.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, form: Form, reduction: str, x: Tensor, *facts: Tensor | None) -> Tensor:
+        values, *needed = form.values(x, *facts)
+        ctx.form, ctx.reduction, ctx.given, ctx.count = form, reduction, len(facts), values.numel()
+        ctx.save_for_backward(x, *facts, *needed)
+        return reduce(values, reduction=reduction)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        x, *others = saved = ctx.saved_tensors
+        rest = [None] * ctx.given
+        if not torch.is_grad_enabled():
+            each = upstream / ctx.count if ctx.reduction == "mean" else upstream
+            return None, None, ctx.form.slope(each, *saved), *rest
+        values = reduce(ctx.form.plain(x, *others[: ctx.given]), reduction=ctx.reduction)
+        return None, None, *torch.autograd.grad(values, x, upstream, create_graph=True), *rest
+
+
+# Function.apply looks for transforms first, which takes as long as a softmax; values_of has looked
+_apply: Callable[..., Tensor] = super(Function, _Values).apply
