@@ -177,11 +177,10 @@ class FactoredSphericalLinear(nn.Module):
 
     def _step_statistics(self, last: Pending, rate: float) -> None:
         """Q and the sum of the rows of W after the step, from those before it."""
-        hidden, total, own = last.hidden, last.total, last.own.sum(1)
-        radial = 2 * last.square.unsqueeze(1) * hidden
+        hidden, radial, total, own = last.hidden, last.radial, last.total, last.own.sum(1)
         cross = torch.outer(total, own) + radial @ last.pulled.T
         # G^T G of the scores' gradient G (m, c), without forming it
-        inner = (2 * last.square.unsqueeze(1) * last.projected) @ radial.T + self.classes * torch.outer(total, total)
+        inner = last.spread @ radial.T + self.classes * torch.outer(total, total)
         inner += cross + cross.T + shared_targets(last.own, last.target)
         move = (last.gradient - rate / 2 * inner @ hidden).T @ hidden
         self.gram -= rate * (move + move.T)
@@ -189,11 +188,11 @@ class FactoredSphericalLinear(nn.Module):
 
     def _step_factors(self, last: Pending, rate: float) -> None:
         """V, U and omega. U <- U (I - rate H^T X), and its inverse by the Woodbury identity."""
-        hidden, radius = last.hidden, 2 * last.square.unsqueeze(1)  # X = radius * hidden
+        hidden, radius, radial = last.hidden, last.radius, last.radial  # X = radial
         turned, near, undone = hidden @ self.mixing.T, hidden @ hidden.T, hidden @ self.mixing_inverse  # (m, d), (m, m)
         small = torch.eye(len(hidden), dtype=hidden.dtype, device=hidden.device) - rate * radius * near
         solved = rate * torch.linalg.solve(small, radius * undone)
-        self.mixing -= rate * turned.T @ (radius * hidden)
+        self.mixing -= rate * turned.T @ radial
         self.mixing_inverse += hidden.T @ solved
         self.offset -= rate * hidden.T @ (radius.squeeze(1) * (hidden @ self.offset) + last.total)
         moved = -rate * last.own.unsqueeze(2) * (undone + near @ solved).unsqueeze(1)  # (m, k, d)
@@ -224,8 +223,9 @@ class Pending(NamedTuple):
     target: Int[Tensor, "m k"]
     own: Float[Tensor, "m k"]  # the loss's derivatives by the targets' scores, by their sum, by the sum of squares
     total: Float[Tensor, "m"]
-    square: Float[Tensor, "m"]
-    projected: Float[Tensor, "m d"]  # H Q
+    radius: Float[Tensor, "m 1"]  # twice the derivative by the sum of squares
+    radial: Float[Tensor, "m d"]  # radius * H
+    spread: Float[Tensor, "m d"]  # radius * H Q
     pulled: Float[Tensor, "m d"]  # what the targets' rows and the sum of the rows add to the gradient
     gradient: Float[Tensor, "m d"]  # of hidden
 
@@ -253,6 +253,8 @@ class _Sums(torch.autograd.Function):
         layer, (own, total, square) = ctx.layer, gradients
         rows = (own.unsqueeze(2) * layer.factor[target]).sum(1)  # (m, d): the targets', each with its derivative
         pulled = rows @ layer.mixing + torch.outer(own.sum(1), layer.offset) + torch.outer(total, layer.row_sum)
-        gradient = 2 * square.unsqueeze(1) * projected + pulled
-        layer._pending = Pending(hidden, target, own, total, square, projected, pulled, gradient)
+        radius = 2 * square.unsqueeze(1)
+        spread = radius * projected
+        gradient = spread + pulled
+        layer._pending = Pending(hidden, target, own, total, radius, radius * hidden, spread, pulled, gradient)
         return gradient, None, None

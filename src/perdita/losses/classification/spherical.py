@@ -40,7 +40,7 @@ def z_loss_from_sums(
     variance = square / classes - mean.square()
     flat = variance <= TINY + ROUNDING * torch.finfo(mean.dtype).eps * mean.square()
     standard = torch.where(flat, 0.0, (score - mean) * torch.where(flat, 1.0, variance).rsqrt())
-    return F.softplus(sharpness * (threshold - standard)) / sharpness
+    return F.softplus(threshold - standard, beta=sharpness)
 
 
 def taylor_softmax_from_sums(
@@ -133,7 +133,7 @@ def z_loss(
 
     def value(own: Tensor, flat: Tensor, inverse: Tensor) -> Tensor:
         standard = torch.where(flat, 0.0, own * inverse)
-        return F.softplus(sharpness * (threshold - standard)) / sharpness
+        return F.softplus(threshold - standard, beta=sharpness)
 
     if is_spread(target, label_smoothing):
         return expected(value(centred, flat.unsqueeze(1), inverse.unsqueeze(1)), target, label_smoothing)
