@@ -6,6 +6,7 @@ long as a product, since it branches at every place.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -47,7 +48,8 @@ def masked_logsumexp(values: Float[Tensor, "b m"], mask: Bool[Tensor, "b m"]) ->
     """log sum exp over the places of a mask; hugely negative, with a gradient of 0, where it has none."""
     kept = excluded(values, mask)
     top = kept.detach().amax(1, keepdim=True)
-    found = (kept - top).exp().sum(1).log() + top.squeeze(1)
+    least = 1 + math.log(torch.finfo(values.dtype).tiny)  # below it exp is 12 to 37 times slower on a processor
+    found = (kept - top).clamp(min=least).exp().sum(1).log() + top.squeeze(1)
     empty = top.squeeze(1) <= most_negative(values.dtype) / 2
     return torch.where(empty, most_negative(values.dtype), found)
 
