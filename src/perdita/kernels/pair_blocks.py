@@ -124,7 +124,7 @@ def _plain(*tensors: Tensor | None) -> bool:
 def _slopes(
     value: Callable[..., tuple[Tensor, Tensor]], given: tuple[Tensor, ...], plain: bool
 ) -> tuple[Sequence[Tensor], tuple[Tensor, Tensor]]:
-    """The gradient of a sum to all that it is given, then the sum and the count; a graph costs less than a transform."""
+    """The gradient of a sum to all that it is given, then sum and count; a graph costs less than a transform."""
     if not plain:
         found: Any = grad_and_value(value, tuple(range(len(given))), has_aux=True)(*given)
         return found  # type: ignore[no-any-return]

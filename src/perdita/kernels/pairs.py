@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch.distributed as dist
     from jaxtyping import Bool, Float, Int
 
-NUMBERS = 1 << 18  # similarities in a block: 1 MiB in float32, about ten of which are alive at once
+NUMBERS = 1 << 19  # similarities in a block: 2 MiB in float32, about ten of which are alive at once
 FEWEST = 128  # anchors in a block, so that its matrix products stay worth their name
 FIELDS = tuple(
     Field(name, parse_shapes(shape), optional=optional)

@@ -8,7 +8,7 @@ import torch
 
 from perdita.core import Choice, Range, Traits
 from perdita.losses.embedding.pairs import pair_loss
-from perdita.losses.embedding.rows import masked_logsumexp, masked_mean
+from perdita.losses.embedding.rows import masked_logsumexp
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -58,9 +58,10 @@ def sup_con(
     """
     logits = similarity / temperature
     total = masked_logsumexp(logits, positive | negative)
-    count = positive.sum(1)
+    share = positive.to(logits.dtype)
+    count = share.sum(1)
     if form == "in":
-        found = masked_logsumexp(logits, positive) - count.clamp(min=1).to(logits.dtype).log()
+        found = masked_logsumexp(logits, positive) - count.clamp(min=1).log()
     else:
-        found = masked_mean(logits, positive)
+        found = (logits * share).sum(1) / count.clamp(min=1)
     return torch.where(count > 0, total - found, 0.0), count > 0

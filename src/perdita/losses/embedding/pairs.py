@@ -82,8 +82,11 @@ class PairLoss:
             itself: whether the anchors are references themselves.
             similarity, select: of the loss.
         """
-        at = torch.arange(first, first + anchors.shape[0], device=anchors.device)
-        own = at.unsqueeze(1) == torch.arange(reference.shape[0], device=anchors.device)
+        ahead, device = first + anchors.shape[0], anchors.device
+        at, theirs = (
+            torch.arange(*ends, dtype=torch.int32, device=device) for ends in ((first, ahead), (0, len(reference)))
+        )
+        own = at.unsqueeze(1) == theirs
         positive, negative = self.masks(label, reference_label, own, itself)
         for mask in allowed:
             if mask is not None:
