@@ -52,8 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def named(name: str, known: Iterable[str]) -> list[str]:
-    """The row of that name, or every row whose name begins with it and a hyphen: pairs → pairs-supcon, …"""
-    return [row for row in known if row == name or row.startswith(f"{name}-")]
+    """The row of that name alone, or every row whose name begins with it and a hyphen: pairs → pairs-sup-con, …"""
+    known = list(known)
+    return [name] if name in known else [row for row in known if row.startswith(f"{name}-")]
 
 
 def show_list(entries: list[Row], as_json: bool) -> None:
