@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def excluded(values: Float[Tensor, "b m"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b m"]:
     """The values, hugely negative where the mask says False."""
-    return torch.add(values, mask.to(values.dtype) - 1, alpha=-most_negative(values.dtype))
+    return torch.add(values, mask.to(values.dtype).sub_(1), alpha=-most_negative(values.dtype))
 
 
 def highest(values: Float[Tensor, "b m"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b 1"]:
@@ -61,7 +61,7 @@ def _exponentials(
     values: Float[Tensor, "b m"], mask: Bool[Tensor, "b m"]
 ) -> tuple[Float[Tensor, "b"], Float[Tensor, "b m"], Float[Tensor, "b 1"]]:
     """The same in one piece of memory, then the exponentials, and one over their sums, 0 for an empty row."""
-    kept = mask.to(values.dtype).sub_(1).mul_(-most_negative(values.dtype)).add_(values)
+    kept = excluded(values, mask)
     top = kept.amax(1, keepdim=True)
     least = _least(values.dtype)
     raised = F.threshold_(kept.sub_(top).clamp_(min=least).exp_(), 2 * math.exp(least), 0.0)
