@@ -68,7 +68,7 @@ def against_torchjd(method: str, aggregator: str) -> Measured:
 
     tasks = Tasks()
     theirs = through_torchjd(tasks, getattr(aggregation, aggregator)())
-    return race(through_parameters(tasks, method), theirs, unit="ms", repeats=21)
+    return race(through_parameters(tasks, method), theirs, unit="ms", repeats=81)
 
 
 @row(
@@ -116,4 +116,4 @@ def features() -> Measured:
         hidden, losses = tasks.losses()
         balancer.backward(losses, features=hidden)
 
-    return race(ours, through_parameters(tasks, "upgrad"), unit="ms", repeats=21)
+    return race(ours, through_parameters(tasks, "upgrad"), unit="ms", repeats=81)
