@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchmarks import registry
+from benchmarks.__main__ import named
 from benchmarks.race import Measured, agree, interleave, peaks, race, spread, value_and_gradient
 from benchmarks.registry import Row, measure, save
 from tests.interpreter import python
@@ -87,6 +88,13 @@ def test_the_rows_are_listed() -> None:
     found = python("-m", "benchmarks", "--list", "--json", folder=ROOT)
     names = {entry["name"] for entry in json.loads(found.stdout)}
     assert {"contract-overhead", "import-time", "cli-help", "compile-kernels", "compare-engine"} <= names
+
+
+def test_an_exact_name_is_one_row_and_a_beginning_all_that_follow() -> None:
+    known = ["pairs-sup-con", "pairs-sup-con-8192", "pairs-margin"]
+    assert named("pairs-sup-con", known) == ["pairs-sup-con"]
+    assert named("pairs", known) == known
+    assert named("pair", known) == []
 
 
 def test_an_unknown_row_is_an_error() -> None:

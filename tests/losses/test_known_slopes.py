@@ -13,6 +13,7 @@ from torch.autograd import forward_ad
 
 import perdita.functional as P
 from perdita.losses import known_slopes
+from perdita.losses.embedding.rows import masked_logsumexp
 
 LARGE = known_slopes.LARGE
 TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -129,3 +130,20 @@ def test_a_reduced_list_loss_is_the_sum_or_mean_of_its_lists(name, masked, count
             torch.autograd.grad((each * 0.1).pow(2).sum(), scores, retain_graph=True)[0] for each in (ours, theirs)
         ]
         torch.testing.assert_close(*second)
+
+
+@pytest.mark.parametrize("second", [[1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]], ids=["some-places", "whole-rows"])
+def test_what_is_excluded_or_far_below_has_no_slope_at_all(second):
+    values = torch.randn(3, 6, generator=torch.Generator().manual_seed(1))
+    values[0, 0], values[1, 1] = -300.0, 300.0
+    mask = torch.tensor([[1] * 6, second, [0] * 6], dtype=torch.bool)
+    found = masked_logsumexp(values.requires_grad_(), mask)
+    slope = torch.autograd.grad(found.sum(), values)[0]
+    kept = values.detach().double().masked_fill(~mask, -torch.inf)[:2]
+    torch.testing.assert_close(found[:2].double(), kept.logsumexp(1), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(slope[:2].double(), kept.softmax(1), rtol=1e-5, atol=1e-7)
+    assert found[2] < -1e37
+    assert (slope[~mask] == 0).all()
+    assert slope[0, 0] == 0
+    if all(second):
+        assert torch.equal(masked_logsumexp(values, mask[:, :1]), found)

@@ -126,8 +126,8 @@ def _slopes(
 ) -> tuple[Sequence[Tensor], tuple[Tensor, Tensor]]:
     """The gradient of a sum to all that it is given, then sum and count; a graph costs less than a transform."""
     if not plain:
-        found: Any = grad_and_value(value, tuple(range(len(given))), has_aux=True)(*given)
-        return found  # type: ignore[no-any-return]
+        slopes, sums = grad_and_value(value, tuple(range(len(given))), has_aux=True)(*given)
+        return slopes, sums
     with torch.enable_grad():
         ends = tuple(tensor.detach().requires_grad_() for tensor in given)
         total, count = value(*ends)
