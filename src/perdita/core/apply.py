@@ -71,6 +71,14 @@ def apply(
     compiling = torch.compiler.is_compiling()
     plan = _drawn(card, tensors) if compiling else _plan(card, tensors)
     sizes, eager = plan.sizes, not compiling and (plan.near or _DEBUG.get()) and _peek() is None
+    plain = weight is None and mask is None and normalizer is None and reduction != "batchmean"
+    if plain and eager and plan.screens and ignore_index is not None and card.name in _LOOKED and not _DEBUG.get():
+        try:  # the labels are the only values that can be wrong, and the loss's kernel looks at them itself
+            values: Tensor = per_example(**tensors, **options, reduction=reduction, ignore_index=ignore_index)
+            if _is_finite(values):
+                return values
+        except IndexError:
+            pass  # said below, in our words
     if eager and _checked(card, tensors, plan, ignore_index, weight):
         ignored = None
     else:
@@ -103,7 +111,7 @@ def apply(
         mask = None  # finer than the values: the loss left those places out, and its counts say what remains
     if own.get("reduction", "none") == "none" or count is not None:
         values = reduce(values, weight=weight, mask=mask, reduction=reduction, normalizer=normalizer, count=count)
-    if eager and not math.isfinite((values if values.ndim == 0 else values.sum()).item()):
+    if eager and not _is_finite(values):
         for name, tensor in inputs.items():
             if tensor.dtype.is_floating_point:
                 check_finite(name, tensor)
@@ -118,6 +126,7 @@ class Plan(NamedTuple):
     near: bool  # all lie on the CPU
     narrow: bool  # one is in half precision
     reduces: bool  # the loss can reduce for itself
+    screens: bool  # its labels are all that can be wrong, and its kernel leaves out ignored ones and raises for others
 
 
 def _plan(card: Card, tensors: Mapping[str, Any]) -> Plan:
@@ -144,7 +153,9 @@ def _drawn(card: Card, tensors: Mapping[str, Any]) -> Plan:
     near = all(tensor.is_cpu for tensor in tensors.values())
     narrow = any(tensor.dtype in HALF for tensor in tensors.values())
     reduces = "reduction" in card.signature.takes and tensors[fields[0].name].numel() > 0
-    return Plan(sizes, looked, near, narrow, reduces)
+    integers = len(fields) == 2 and not narrow and not tensors[fields[1].name].is_floating_point()
+    screens = integers and reduces and "ignore_index" in card.signature.takes
+    return Plan(sizes, looked, near, narrow, reduces, screens)
 
 
 def is_plain() -> bool:
@@ -163,9 +174,7 @@ def _ignored(card: Card, tensors: Mapping[str, Any], ignore_index: int | None) -
     labels = card.signature.labels
     if labels is None or tensors[labels.name].dtype.is_floating_point:
         if ignore_index != card.ignore_index:
-            raise InputError(
-                f"{card.name}: ignore_index speaks of an integer target, one for each value; pass mask instead"
-            )
+            raise InputError(f"{card.name}: ignore_index speaks of an integer target for each value; pass mask instead")
         return None
     return tensors[labels.name] == ignore_index  # type: ignore[no-any-return]
 
@@ -179,16 +188,18 @@ def _fill_masked(signature: Signature, inputs: dict[str, Tensor], sizes: Sizes, 
         dims = _expanded(next(shape for shape in item.shapes if shape.takes(tensor.dtype)).dims, sizes)
         if returned[0] not in dims:
             continue
-        aligned = mask
-        for axis in reversed(range(len(returned))):
-            if returned[axis] not in dims:  # the values are finer than this field
-                aligned = aligned.any(axis)
+        finer = [axis for axis, dim in enumerate(returned) if dim not in dims]  # than this field
+        aligned = mask.any(finer) if finer else mask
         for axis, dim in enumerate(dims):
             if dim not in returned:
                 aligned = aligned.unsqueeze(axis)
         fill = DOMAINS[item.domain].fill if tensor.is_floating_point() else 0
         filled[item.name] = tensor & aligned if tensor.dtype is torch.bool else torch.where(aligned, tensor, fill)
     return filled
+
+
+def _is_finite(values: Tensor) -> bool:
+    return math.isfinite((values if values.ndim == 0 else values.sum()).item())
 
 
 def _extents(dims: tuple[str, ...], sizes: Sizes) -> tuple[int, ...]:
@@ -219,7 +230,6 @@ def _checked(
 
 
 def _warn_of_probabilities(name: str, logits: Tensor) -> None:
-    if logits.numel() and logits.shape[1] > 1 and logits.min() >= 0 and logits.max() <= 1:
-        total = logits.float().sum(1)
-        if torch.allclose(total, torch.ones_like(total)):
-            warnings.warn(f"{name} expects logits, but these rows look like probabilities", stacklevel=5)
+    in_range = logits.numel() and logits.shape[1] > 1 and logits.min() >= 0 and logits.max() <= 1
+    if in_range and ((logits.float().sum(1) - 1).abs() < 1e-5).all():
+        warnings.warn(f"{name} expects logits, but these rows look like probabilities", stacklevel=5)

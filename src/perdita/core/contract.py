@@ -60,8 +60,7 @@ def loss(
         "task": task, "paper": paper, "traits": traits, "ranges": dict(ranges or {}), "aliases": aliases, "cost": cost,
         "ignore_index": ignore_index, "reduction": reduction, "limits": dict(limits or {}), "link": link,
     }  # fmt: skip
-    unknown = {domain for domain in (domains or {}).values() if domain not in DOMAINS}
-    if unknown:
+    if unknown := set((domains or {}).values()) - set(DOMAINS):
         raise TypeError(f"unknown domains {sorted(unknown)}; known: {sorted(DOMAINS)}")
 
     def register(definition: T) -> T:
@@ -93,7 +92,6 @@ def loss(
 
 
 def _public_function(card: Card, definition: Callable[..., Any]) -> Callable[..., Tensor]:
-    default_ignore, default_reduction = card.ignore_index, card.reduction
     needs_options = REQUIRED in card.signature.defaults.values()
 
     @functools.wraps(definition)
@@ -101,8 +99,8 @@ def _public_function(card: Card, definition: Callable[..., Any]) -> Callable[...
         *args: Tensor,
         weight: Tensor | None = None,
         mask: Tensor | None = None,
-        ignore_index: int | None = default_ignore,
-        reduction: str = default_reduction,
+        ignore_index: int | None = card.ignore_index,
+        reduction: str = card.reduction,
         normalizer: float | Tensor | None = None,
         **named: Any,
     ) -> Tensor:

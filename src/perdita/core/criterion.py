@@ -91,9 +91,7 @@ def derive_class(card: Card) -> type[Criterion]:
         defaults = card.signature.defaults
         self.options = {key: options.get(key, defaults[key]) for key in names}
         self.options |= {key: value for key, value in tensors.items() if value is not None}
-        self.options |= {
-            key: value for key, value in contract.items() if key == "reduction" or value != card.ignore_index
-        }
+        self.options |= {key: value for key, value in contract.items() if value != card.ignore_index}
         for key in buffers:
             value = tensors.get(key)
             self.register_buffer(key, None if value is None else torch.as_tensor(value))

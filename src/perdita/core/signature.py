@@ -53,12 +53,9 @@ class Shape:
         rank, fixed = len(shape), len(self.before) + len(self.after)
         if rank != fixed if self.variadic is None else rank < fixed:
             return False
-        for dim, size in zip(self.before, shape, strict=False):
-            if not _fits(dim, size, sizes):
-                return False
-        for offset, dim in enumerate(self.after):
-            if not _fits(dim, shape[rank - len(self.after) + offset], sizes):
-                return False
+        ends = (*zip(self.before, shape, strict=False), *zip(self.after, shape[rank - len(self.after) :], strict=True))
+        if not all(_fits(dim, size, sizes) for dim, size in ends):
+            return False
         if self.variadic is None:
             return True
         middle = tuple(shape[len(self.before) : rank - len(self.after)])
@@ -136,12 +133,10 @@ signature_of = functools.cache(inspect.signature)  # each loss's is read three t
 def read_signature(function: Callable[..., Any], domains: Mapping[str, str]) -> Signature:
     """Parse the annotations of a loss function (or of a `Criterion`'s ``per_example`` method)."""
     parameters = signature_of(function).parameters
-    fields, defaults, takes = [], {}, set()
+    takes = frozenset(CONTRACT) & frozenset(parameters)
+    fields, defaults = [], {}
     for name, parameter in parameters.items():
-        if name == "self":
-            continue
-        if name in CONTRACT:
-            takes.add(name)
+        if name == "self" or name in takes:
             continue
         shapes = parse_shapes(str(parameter.annotation))
         if not shapes:
@@ -158,7 +153,7 @@ def read_signature(function: Callable[..., Any], domains: Mapping[str, str]) -> 
     if not returns:
         raise TypeError(f'{function.__qualname__}: the return annotation must be Float[Tensor, "…"]')
     masks = parse_shapes(str(parameters["mask"].annotation)) if "mask" in takes else returns
-    return Signature(tuple(fields), defaults, returns[0], frozenset(takes), masks[0].dims)
+    return Signature(tuple(fields), defaults, returns[0], takes, masks[0].dims)
 
 
 @functools.cache

@@ -34,6 +34,7 @@ def cross_entropy(
     class_mask: Bool[Tensor, "n c *d"] | Bool[Tensor, "c"] | None = None,
     label_smoothing: float = 0.0,
     reduction: str = "none",
+    ignore_index: int = -100,
 ) -> Float[Tensor, "n *d"]:
     r"""Cross-entropy between the softmax of the logits and class indices or soft targets.
 
@@ -78,5 +79,7 @@ def cross_entropy(
             wanted = (1 - label_smoothing) * as_distribution(target, logits) + label_smoothing * uniform
             label_smoothing = 0.0
     fused = reduction if class_weight is None or labels is None else "none"
-    values = F.cross_entropy(logits, wanted, weight=class_weight, reduction=fused, label_smoothing=label_smoothing)
+    values = F.cross_entropy(
+        logits, wanted, class_weight, ignore_index=ignore_index, reduction=fused, label_smoothing=label_smoothing
+    )
     return values if class_weight is None or labels is None else (values, class_weight[labels])
