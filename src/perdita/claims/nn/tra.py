@@ -82,8 +82,8 @@ def _heads(x: Float[Tensor, "s b t w"]) -> Float[Tensor, "sb h t d"]:
 def _rotated(x: Float[Tensor, "b h t d"], places: Int[Tensor, "*b t"]) -> Float[Tensor, "b h t d"]:
     half = x.shape[-1] // 2
     angle = places.unsqueeze(-1) * 10_000.0 ** (-torch.arange(half, dtype=x.dtype, device=x.device) / half)
-    (left, right), cos, sin = x.chunk(2, -1), angle.cos(), angle.sin()
-    return torch.cat([left * cos - right * sin, left * sin + right * cos], -1)
+    cos, sin = angle.cos(), angle.sin()
+    return x * torch.cat([cos, cos], -1) + x.roll(half, -1) * torch.cat([-sin, sin], -1)
 
 
 class Decoders(nn.Module):
