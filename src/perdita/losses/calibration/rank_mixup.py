@@ -8,6 +8,7 @@ import torch
 
 from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.losses.classification.cross_entropy import cross_entropy
+from perdita.losses.known_slopes import Form, values_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -19,7 +20,23 @@ MARGIN = Range(search=(0.5, 3.0))
 
 def confidence(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n *d"]:
     """The largest softmax probability."""
-    return torch.exp(logits.amax(1) - logits.logsumexp(1))
+    return values_of(CONFIDENCE, logits, by_hand=logits.is_cpu)
+
+
+def _values(logits: Tensor) -> tuple[Tensor, Tensor]:
+    probs = logits.softmax(1)
+    return probs.amax(1), probs
+
+
+def _slope(upstream: Tensor, logits: Tensor, probs: Tensor) -> Tensor:
+    """Equal probabilities at the top share what the top one gets."""
+    highest = probs.amax(1, keepdim=True)
+    top = (probs == highest).to(probs.dtype)
+    along = upstream.unsqueeze(1) * highest
+    return (probs * -along).addcmul_(top, along / top.sum(1, keepdim=True))
+
+
+CONFIDENCE = Form(lambda logits: torch.exp(logits.amax(1) - logits.logsumexp(1)), _values, _slope)
 
 
 @loss(

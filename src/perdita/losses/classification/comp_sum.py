@@ -149,7 +149,7 @@ def constrained_margin(
     if transform == "exponential":
         penalty = 1 + steady_expm1(scores)
     else:
-        penalty = (1 + scores).clamp(min=0)
+        penalty = torch.relu(1 + scores)
         penalty = penalty.square() if transform == "squared_hinge" else penalty
     return of_others(penalty, target, label_smoothing)
 

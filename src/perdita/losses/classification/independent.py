@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
-from perdita.core.numerics import as_distribution, class_indicator
+from perdita.core.numerics import as_distribution, pick
 from perdita.losses.classification.focal import focal_of
 from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, is_spread
+from perdita.losses.target_place import put
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -66,7 +67,7 @@ def one_versus_all(
     if is_spread(target, label_smoothing):
         truth = as_distribution(target, logits, label_smoothing)
         return F.binary_cross_entropy_with_logits(logits, truth, reduction="none").sum(1)
-    return F.softplus(torch.where(class_indicator(target, logits), -logits, logits)).sum(1)
+    return F.softplus(put(logits, target, -pick(logits, target).unsqueeze(1))).sum(1)
 
 
 @loss(

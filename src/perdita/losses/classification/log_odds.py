@@ -10,17 +10,50 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from perdita.core.numerics import class_indicator, most_negative, pick
+from perdita.core.numerics import most_negative, pick
+from perdita.losses.known_slopes import Form, values_of
+from perdita.losses.target_place import put
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
 
 
+SURE = 1e-20  # a share of a softmax that has all its digits, and whose inverse is no infinity
+
+
 def target_log_odds(logits: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"]) -> Float[Tensor, "n *d"]:
     """m of the target class: its logit minus the log-sum-exp of all others."""
-    others = logits.masked_fill(class_indicator(target, logits), most_negative(logits.dtype))
-    return pick(logits, target) - others.logsumexp(1)
+    return values_of(LOG_ODDS, logits, target, by_hand=logits.is_cpu)
+
+
+def _plain(logits: Tensor, target: Tensor) -> Tensor:
+    return pick(logits, target) - put(logits, target, most_negative(logits.dtype)).logsumexp(1)
+
+
+def _values(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """m, the softmax of the others, whose sum is not one, and that sum: 1 - p without a subtraction."""
+    index = target.long().unsqueeze(1)
+    shares = logits.softmax(1)
+    own = shares.gather(1, index)
+    rest = shares.scatter_(1, index, 0.0).sum(1, keepdim=True)
+    values = (own / rest).log_().squeeze(1)
+    lost = ((own < SURE) | (rest < SURE)).squeeze(1)
+    if lost.any():  # out of the logits; of the others alone then, so that their sum is one
+        rows, index = logits.movedim(1, -1)[lost], target[lost].long().unsqueeze(1)
+        others = rows.scatter(1, index, most_negative(logits.dtype))
+        values[lost] = rows.gather(1, index).squeeze(1) - others.logsumexp(1)
+        shares.movedim(1, -1)[lost] = others.softmax(1).scatter_(1, index, 0.0)
+        rest.squeeze(1)[lost] = 1.0
+    return values, shares, rest
+
+
+def _slope(upstream: Tensor, logits: Tensor, target: Tensor, shares: Tensor, rest: Tensor) -> Tensor:
+    along = upstream.unsqueeze(1)
+    return (shares * (-along / rest)).scatter_(1, target.long().unsqueeze(1), along)
+
+
+LOG_ODDS = Form(_plain, _values, _slope)
 
 
 class Split(NamedTuple):
@@ -46,10 +79,9 @@ def split_top(logits: Float[Tensor, "n c *d"]) -> Split:
 
 def class_log_odds(logits: Float[Tensor, "n c *d"]) -> Float[Tensor, "n c *d"]:
     """m of every class; only the largest logit, the one class whose p may exceed 1/2, needs a sum over the others."""
-    top = class_indicator(logits.argmax(1), logits)
-    others = logits.masked_fill(top, most_negative(logits.dtype)).logsumexp(1, keepdim=True)  # (n, 1, *d)
-    log_p = torch.where(top, -1.0, logits.log_softmax(1))
-    return torch.where(top, logits - others, log_p - torch.log1p(-log_p.exp()))
+    top = logits.argmax(1)
+    log_p = put(logits.log_softmax(1), top, -1.0)
+    return put(log_p - torch.log1p(-log_p.exp()), top, target_log_odds(logits, top).unsqueeze(1))
 
 
 def signed_logits(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from perdita.core import Choice, Cost, Range, Traits, loss
-from perdita.core.numerics import class_indicator, pick
+from perdita.core.numerics import pick
+from perdita.losses.target_place import put
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -59,8 +60,7 @@ def multi_margin(
         "Support Vector Machines for Multi-Class Pattern Recognition", ESANN 1999.
     """
     lack = torch.relu(margin - pick(logits, target).unsqueeze(1) + logits)  # (n, c, *d)
-    lack = torch.where(class_indicator(target, logits), 0.0, lack if p == 1 else lack.square())
-    values = lack.sum(1) / logits.shape[1]
+    values = put(lack if p == 1 else lack.square(), target, 0.0).sum(1) / logits.shape[1]
     return values if class_weight is None else values * class_weight[target.long()]
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import torch
-
 from perdita.core import Range
-from perdita.core.numerics import as_distribution, class_indicator, pick
+from perdita.core.numerics import as_distribution, pick
 from perdita.losses.classification.cross_entropy import cross_entropy
 from perdita.losses.classification.log_odds import class_log_odds, target_log_odds
+from perdita.losses.target_place import put
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -66,7 +65,7 @@ def of_others(values: Float[Tensor, "n c *d"], target: Target, label_smoothing: 
     """sum_k (1 - t'_k) values_k: the sum over the classes that the target is not."""
     if is_spread(target, label_smoothing):
         return ((1 - as_distribution(target, values, label_smoothing)) * values).sum(1)
-    return torch.where(class_indicator(target, values), 0.0, values).sum(1)
+    return put(values, target, 0.0).sum(1)
 
 
 def of_log_odds(

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
-from perdita.core.numerics import class_indicator, most_negative, pick, safe_norm
+from perdita.core.numerics import most_negative, pick, safe_norm
+from perdita.losses.target_place import put
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -180,9 +181,8 @@ def decoupled_distillation(
     Source:
         Zhao, Cui, Song, Qiu, Liang, "Decoupled Knowledge Distillation", CVPR 2022, arXiv 2203.08679, equation 7.
     """
-    own = class_indicator(target, logits)
     rest_p, rest_q = (
-        (scores / temperature).masked_fill(own, most_negative(scores.dtype)) for scores in (teacher_logits, logits)
+        put(scores / temperature, target, most_negative(scores.dtype)) for scores in (teacher_logits, logits)
     )
     log_p, log_q = softened(teacher_logits, temperature), softened(logits, temperature)
     split_p, split_q = (  # log-probabilities of the target and of all other classes together

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from perdita.core import Cost, Criterion, Range, Traits, loss
-from perdita.core.numerics import class_indicator, mask_classes, pick
+from perdita.core.numerics import class_indicator, most_negative, pick
 from perdita.losses.classification.cross_entropy import cross_entropy
 from perdita.losses.embedding.angular.margins import COST, SIZE, class_cosines, start, with_own
 from perdita.losses.embedding.rows import log1p_sum_exp
+from perdita.losses.target_place import put
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -77,7 +78,7 @@ class ProxyNca(Criterion):
         logits = -self.scale * (2 - 2 * class_cosines(embedding, label, self.class_vectors))
         if self.own_in_sum:
             return cross_entropy.per_example(logits, label)
-        return mask_classes(logits, ~class_indicator(label, logits)).logsumexp(1) - pick(logits, label)
+        return put(logits, label, most_negative(logits.dtype)).logsumexp(1) - pick(logits, label)
 
 
 @loss(

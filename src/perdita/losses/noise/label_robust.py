@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Choice, Cost, Criterion, InputError, Range, Traits, loss
-from perdita.core.numerics import class_indicator, pick, widen
+from perdita.core.numerics import pick, widen
+from perdita.losses.target_place import put
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -36,8 +37,7 @@ def normalized(logits: Float[Tensor, "n c *d"], normalize: str | None) -> Float[
 
 def violations(scores: Float[Tensor, "n c *d"], target: Int[Tensor, "n *d"], margin: float) -> Float[Tensor, "n c *d"]:
     """f_k - f_y + margin, and 0 at the target itself."""
-    short = scores - pick(scores, target).unsqueeze(1) + margin
-    return torch.where(class_indicator(target, scores), 0.0, short)
+    return put(scores - pick(scores, target).unsqueeze(1) + margin, target, 0.0)
 
 
 def soft_maximum(

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from perdita.core import InputError, Traits, component, loss
 from perdita.core.apply import may_look
+from perdita.losses.known_slopes import Form, values_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -41,6 +42,30 @@ def passed_share(
         return target.flip(1).cumsum(1).flip(1).narrow(1, 1, like.shape[1]).to(like.dtype)
     check_levels(target, like.shape[1] + 1)
     return above(target, like)
+
+
+def _answers(target: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """1 where a threshold is asked for, and 1 there if the answer is no, -1 if it is yes; 0 elsewhere."""
+    asked = above(target, logits, 1)
+    return asked, torch.sub(asked, above(target, logits), alpha=2)
+
+
+def _plain(logits: Tensor, target: Tensor) -> Tensor:
+    asked, signs = _answers(target, logits)
+    return (asked * F.softplus(signs * logits)).sum(1)
+
+
+def _values(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    asked, signs = _answers(target, logits)
+    signed = signs * logits
+    return F.softplus(signed).mul_(asked).sum(1), signed, signs
+
+
+def _slope(upstream: Tensor, logits: Tensor, target: Tensor, signed: Tensor, signs: Tensor) -> Tensor:
+    return signed.sigmoid().mul_(signs).mul_(upstream.unsqueeze(1))
+
+
+QUESTIONS = Form(_plain, _values, _slope)  # of CORN
 
 
 @component("ordinal-rasch")
@@ -179,10 +204,11 @@ def corn(
         Shi, Cao, Raschka, "Deep Neural Networks for Rank-Consistent Ordinal Regression Based on Conditional
         Probabilities", Pattern Analysis and Applications 2023, arXiv 2111.08851, equation 9.
     """
-    passed = passed_share(target, logits)
     if not target.is_floating_point():
-        asked, count = above(target, logits, 1), target.to(logits.dtype).clamp_max(logits.shape[1] - 1) + 1
-        return (asked * F.softplus((1 - 2 * passed) * logits)).sum(1), count
+        check_levels(target, logits.shape[1] + 1)
+        count = target.to(logits.dtype).clamp_max(logits.shape[1] - 1) + 1
+        return values_of(QUESTIONS, logits, target, by_hand=logits.is_cpu), count
+    passed = passed_share(target, logits)
     asked = torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], 1)
     share = passed / asked.where(asked > 0, 1.0)  # P(y > j given y > j - 1)
     terms = F.binary_cross_entropy_with_logits(logits, share, weight=asked, reduction="none")

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
-from perdita.core.numerics import class_indicator, most_negative
+from perdita.core.numerics import most_negative
 from perdita.losses.classification.cross_entropy import cross_entropy
+from perdita.losses.target_place import put
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -86,7 +87,7 @@ def unlikelihood(
 def log_complement(logits: Float[Tensor, "n c *d"], classes: Int[Tensor, "n k *d"]) -> Float[Tensor, "n k *d"]:
     """log(1 - p) of some classes of each item; only the largest, whose p may be near 1, needs a sum of the others."""
     top = logits.argmax(1, keepdim=True)
-    others = logits.masked_fill(class_indicator(top.squeeze(1), logits), most_negative(logits.dtype))
+    others = put(logits, top.squeeze(1), most_negative(logits.dtype))
     rest = others.logsumexp(1, keepdim=True)
     own, first = logits.gather(1, classes), classes == top
     log_p = torch.where(first, -1.0, own - torch.logaddexp(rest, logits.gather(1, top)))
