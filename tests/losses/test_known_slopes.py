@@ -18,11 +18,13 @@ from perdita.losses.embedding.rows import masked_logsumexp
 LARGE = known_slopes.LARGE
 TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
     "l1": lambda x: x.round(),
+    "mse": lambda x: x.round(),
     "poisson_nll": lambda x: x.abs().mul(3).round(),
     "binary_cross_entropy": torch.sigmoid,
 }
 PEERS: dict[str, Callable[..., Tensor]] = {
     "l1": F.l1_loss,
+    "mse": F.mse_loss,
     "poisson_nll": F.poisson_nll_loss,
     "binary_cross_entropy": F.binary_cross_entropy_with_logits,
 }

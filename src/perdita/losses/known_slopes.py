@@ -25,7 +25,8 @@ class Form(NamedTuple):
     """One function of x, three times; the facts are tensors that no gradient reaches, or None.
 
     ``plain(x, *facts)`` gives values. ``values(x, *facts)`` gives the same, and what the slope needs.
-    ``slope(upstream, x, *facts, *needed)`` gives the gradient to x; upstream is one number where values were reduced.
+    ``slope(upstream, x, *facts, *needed)`` gives the gradient to x, which it may write over what it needed; upstream is
+    one number where values were reduced.
     """
 
     plain: Callable[..., Tensor]
@@ -66,11 +67,14 @@ class _Values(Function):
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        x, *others = saved = ctx.saved_tensors
+        x, *others = ctx.saved_tensors
         rest = [None] * ctx.given
         if not torch.is_grad_enabled():
             each = upstream / ctx.count if ctx.reduction == "mean" else upstream
-            return None, None, ctx.form.slope(each, *saved), *rest
+            needed = others[ctx.given :]
+            if torch._C._autograd._get_current_graph_task_keep_graph():
+                needed = [tensor.clone() for tensor in needed]
+            return None, None, ctx.form.slope(each, x, *others[: ctx.given], *needed), *rest
         values = reduce(ctx.form.plain(x, *others[: ctx.given]), reduction=ctx.reduction)
         return None, None, *torch.autograd.grad(values, x, upstream, create_graph=True), *rest
 

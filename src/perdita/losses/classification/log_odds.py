@@ -50,7 +50,7 @@ def _values(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _slope(upstream: Tensor, logits: Tensor, target: Tensor, shares: Tensor, rest: Tensor) -> Tensor:
     along = upstream.unsqueeze(1)
-    return (shares * (-along / rest)).scatter_(1, target.long().unsqueeze(1), along)
+    return shares.mul_(-along / rest).scatter_(1, target.long().unsqueeze(1), along)
 
 
 LOG_ODDS = Form(_plain, _values, _slope)

@@ -62,7 +62,7 @@ def _values(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _slope(upstream: Tensor, logits: Tensor, target: Tensor, signed: Tensor, signs: Tensor) -> Tensor:
-    return signed.sigmoid().mul_(signs).mul_(upstream.unsqueeze(1))
+    return signed.sigmoid_().mul_(signs).mul_(upstream.unsqueeze(1))
 
 
 QUESTIONS = Form(_plain, _values, _slope)  # of CORN

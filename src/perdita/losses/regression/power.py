@@ -50,7 +50,21 @@ def mse(
     Source:
         Equal to torch.nn.functional.mse_loss.
     """
+    if worth_it(prediction, target, reduction):
+        return values_of(SQUARE, prediction, target, reduction=reduction)
     return F.mse_loss(prediction, target, reduction=reduction)
+
+
+def _square(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    residual = prediction - target
+    return residual.square(), residual
+
+
+def _slope_of_square(upstream: Tensor, prediction: Tensor, target: Tensor, residual: Tensor) -> Tensor:
+    return residual.mul_(2 * upstream)
+
+
+SQUARE = Form(partial(F.mse_loss, reduction="none"), _square, _slope_of_square)
 
 
 @loss(
