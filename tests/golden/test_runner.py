@@ -26,6 +26,7 @@ GOOD: dict[str, Any] = {
     "params": {"reduction": "mean"},
     "expected": {"loss": math.log(2), "grad_input": [[-0.5, 0.5]]},
 }
+LIKELY = 1 / (1 + math.exp(-1))  # of the first class for logits 1 and 0
 
 
 def changed(**changes: Any) -> dict[str, Any]:
@@ -56,7 +57,11 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, st
         changed(name="unknown_value", params={"reduction": "median"}),
         changed(name="own_tolerance", expected={"loss": 0.7}, rtol=0.1),
     ]
+    probable = {"input": [[1.0, 0.0]], "target": [0]}  # logits at which the loss's first call warns
+    poly = -math.log(LIKELY) + 1 - LIKELY
+    warned_of = changed(name="warned_of", inputs=probable, params={"epsilon": 1.0}, expected={"loss": poly})
     files = {
+        "polyloss": {"slug": "polyloss", "source": "by hand", "cases": [warned_of]},
         "squentropy": {"slug": "squentropy", "source": "by hand", "cases": cases},
         "stranger": {"slug": "no-such-paper", "source": "by hand", "cases": [GOOD, GOOD]},
         "empty": {"slug": "squentropy", "source": "by hand", "cases": []},
@@ -71,7 +76,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, st
 
 def test_what_is_right_passes(outcome: tuple[int, dict[str, str], str]) -> None:
     passed = {name for name, result in outcome[1].items() if result == "PASSED"}
-    assert passed == {"squentropy: two_classes", "squentropy: own_tolerance"}
+    assert passed == {"squentropy: two_classes", "squentropy: own_tolerance", "polyloss: warned_of"}
 
 
 def test_what_is_wrong_fails_and_nothing_is_skipped(outcome: tuple[int, dict[str, str], str]) -> None:
@@ -82,7 +87,7 @@ def test_what_is_wrong_fails_and_nothing_is_skipped(outcome: tuple[int, dict[str
     expected = {f"squentropy: {name}" for name in (*wrong, "unknown_value")}
     assert failed == expected | {"stranger: missing adapter", *unreadable}
     assert code == 1
-    assert len(results) == len(failed) + 2
+    assert len(results) == len(failed) + 3
 
 
 @pytest.mark.parametrize(
