@@ -4929,7 +4929,7 @@ class Squentropy(Criterion):
         square_weight: float = 1.0,
         label_smoothing: float = 0.0,
         reduction: str = "mean",
-        ignore_index: int | None = None,
+        ignore_index: int | None = -100,
     ) -> None: ...
     def forward(
         self,

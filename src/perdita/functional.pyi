@@ -3356,7 +3356,7 @@ def squentropy(
     label_smoothing: float = 0.0,
     weight: Tensor | None = None,
     mask: Tensor | None = None,
-    ignore_index: int | None = None,
+    ignore_index: int | None = -100,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:

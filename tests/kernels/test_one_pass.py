@@ -25,7 +25,7 @@ def logits() -> Tensor:
 @pytest.mark.parametrize(
     "options",
     [{}, {"label_smoothing": 0.2}, {"weight": torch.linspace(0, 1, ROWS)}, {"mask": torch.arange(ROWS) != 5},
-     {"ignore_index": None}],
+     {"ignore_index": None}, {"ignore_index": 2}],
     ids=lambda options: " ".join(options) or "plain",
 )  # fmt: skip
 def test_equal_to_the_definition(options: dict[str, Any], reduction: str) -> None:

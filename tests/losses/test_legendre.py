@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 import perdita
-from perdita.losses.classification.legendre import ActNorm, ConvexGradient, InputConvexNet, LegendreLink
+from perdita.losses.classification.convex_networks import ActNorm, ConvexGradient, InputConvexNet
+from perdita.losses.classification.legendre import LegendreLink
 
 
 def made(kind, *arguments, **options):

@@ -7,7 +7,7 @@ import torch
 
 import perdita
 import perdita.functional as P
-from perdita.losses.classification.log_odds import split_top
+from perdita.losses.log_odds import split_top
 from perdita.losses.ordinal.cumulative import conditional_survival, ordinal_softmax, predicted_rank
 
 LABELS = torch.arange(5)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from perdita.losses.calibration.rank_mixup import CONFIDENCE, confidence
-from perdita.losses.classification.log_odds import LOG_ODDS, target_log_odds
 from perdita.losses.known_slopes import Form, values_of
+from perdita.losses.log_odds import LOG_ODDS, target_log_odds
 from perdita.losses.ordinal.cumulative import QUESTIONS
 from perdita.losses.target_place import put
 

@@ -93,7 +93,8 @@ def _through_loss(
     As many rows at a time as the cache holds; gradients are written over the logits then."""
     heads, rows, shared = plan.places()
     by_row, whole = plan.by_row(), scale.shape[0]
-    step = cached_rows(max(part.shape[1] for part in logits), whole) if plan.in_place and scale.is_cpu else whole
+    classes, learned = max(part.shape[1] for part in logits), any(plan.wanted[index] for index in shared)
+    step = cached_rows(classes, whole, learned) if plan.in_place and scale.is_cpu else whole
     differentiated = [any(plan.wanted[index] for index in head) for head in heads]
     differentiated += [plan.wanted[index] for index in (*rows, *shared)]
     through: list[Tensor | None] = [None] * len(heads)
@@ -198,11 +199,12 @@ class _Joined:
 
 
 CACHED_LOGITS = 2**19  # that a loss works on at once: fewer, and the calls cost more than the sums
+LEARNED_LOGITS = 6 * CACHED_LOGITS  # for a loss with parameters of its own, which cost calls in every block
 
 
-def cached_rows(classes: int, at_most: int) -> int:
+def cached_rows(classes: int, at_most: int, learned: bool = False) -> int:
     """Rows whose logits stay in the processor's cache while a loss passes over them."""
-    return max(min(CACHED_LOGITS // max(classes, 1), at_most), 1)
+    return max(min((LEARNED_LOGITS if learned else CACHED_LOGITS) // max(classes, 1), at_most), 1)
 
 
 def linear(hidden: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:

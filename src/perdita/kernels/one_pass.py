@@ -72,7 +72,14 @@ def cross_entropy(
     return apply(card, per_example, tensors, options, weight, mask, ignore_index, reduction, normalizer)
 
 
-def _one_pass(logits: Tensor, target: Tensor, *, label_smoothing: float, reduction: str = "none") -> Tensor:
+def _one_pass(
+    logits: Tensor, target: Tensor, *, label_smoothing: float, reduction: str = "none", ignore_index: int | None = None
+) -> Tensor:
+    """Raises IndexError where labels that are to be left out, or are no class, may be among those that come."""
+    if ignore_index is not None:
+        low, high = target.aminmax()
+        if low < 0 or high >= logits.shape[1] or ignore_index >= 0:
+            raise IndexError
     return OnePass.apply(logits, target.long(), label_smoothing, reduction)
 
 

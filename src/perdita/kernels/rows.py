@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from perdita.core.criterion import Criterion
+from perdita.kernels.blocked import cached_rows
+from perdita.kernels.cross_entropy_blocks import split_evenly
 from perdita.kernels.evaluation import fuse
 from perdita.kernels.linear import checked_rows
 from perdita.kernels.row_loss import Head
@@ -16,7 +18,7 @@ from perdita.kernels.row_loss import Head
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
-CACHED_LOGITS = 2**19  # of a block: fewer, and the calls cost more than the sums
+    from perdita.kernels.inputs import Rows
 
 
 def fused_rows(
@@ -62,7 +64,8 @@ def fused_rows(
         normalizer: replaces the denominator of the mean.
         z_penalty: of the squared log-sum-exp, which keeps it near zero.
         return_lse: also give the log-sum-exp of each row, (*n,), 0 where a row is left out; differentiable.
-        block_rows: rows of a block. By itself a block holds 524,288 logits, or a row where that has more.
+        block_rows: rows of a block. By itself a block holds up to 524,288 logits, or a row where that has more; six
+            times as many for a loss with parameters.
         memory: bytes that one block of logits may take, where block_rows is not given.
         impl: "auto" or "blocked" go by blocks; "reference" takes the loss of all logits at once.
         **options: hyper-parameters and further tensors of the loss, by name.
@@ -88,5 +91,9 @@ def fused_rows(
         loss, head, target, options,
         shift=0, weight=weight, mask=mask, ignore_index=ignore_index, reduction=reduction, normalizer=normalizer,
         z_penalty=z_penalty, return_lse=return_lse, accumulate=torch.float32, impl=impl, hand_written=lambda *_: None,
-        block_rows=lambda _: checked_rows(head, block_rows, memory, max(CACHED_LOGITS // max(head.classes, 1), 1)),
+        block_rows=lambda rows: checked_rows(head, block_rows, memory, _block(rows, head)),
     )  # fmt: skip
+
+
+def _block(rows: Rows, head: Head) -> int:
+    return split_evenly(rows.count, cached_rows(head.classes, rows.count, bool(rows.loss.parameters)))

@@ -9,8 +9,8 @@ from torch import Tensor
 
 import perdita
 import perdita.functional as P
-from perdita.losses.classification.log_odds import class_log_odds
 from perdita.losses.imbalance.item_overlap import faded
+from perdita.losses.log_odds import class_log_odds
 from perdita.losses.sequence.coverage import coverage_factor
 from tests.golden.adapters import adapter
 from tests.golden.reader import Reader, as_tensor

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
-from perdita.losses.classification.log_odds import signed_logits
 from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, of_log_odds
+from perdita.losses.log_odds import signed_logits
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

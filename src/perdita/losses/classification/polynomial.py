@@ -12,8 +12,8 @@ from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution
 from perdita.losses.classification.cross_entropy import cross_entropy
 from perdita.losses.classification.focal import ALPHA, GAMMA, class_balance, focal_of
-from perdita.losses.classification.log_odds import class_log_odds, signed_logits, target_log_odds
 from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, of_log_odds
+from perdita.losses.log_odds import class_log_odds, signed_logits, target_log_odds
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

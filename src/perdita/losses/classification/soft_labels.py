@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from perdita.core import Range
 from perdita.core.numerics import as_distribution, pick
 from perdita.losses.classification.cross_entropy import cross_entropy
-from perdita.losses.classification.log_odds import class_log_odds, target_log_odds
+from perdita.losses.log_odds import class_log_odds, target_log_odds
 from perdita.losses.target_place import put
 
 if TYPE_CHECKING:

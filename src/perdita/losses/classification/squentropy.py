@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     ),
     ranges={"square_weight": Range(0, search=(0.01, 10.0), log=True), "label_smoothing": LABEL_SMOOTHING},
     cost=Cost(passes=4),
+    ignore_index=-100,
 )  # fmt: skip
 def squentropy(
     logits: Float[Tensor, "n c *d"],

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 from perdita.core import Choice, Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution, most_negative
-from perdita.losses.classification.log_odds import split_top
 from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, is_spread, of_log_odds
 from perdita.losses.imbalance.hard_negatives import hardest
+from perdita.losses.log_odds import split_top
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import class_indicator
 from perdita.losses.classification.cross_entropy import cross_entropy
-from perdita.losses.classification.log_odds import class_log_odds
 from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, along_classes, expected, is_spread
+from perdita.losses.log_odds import class_log_odds
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

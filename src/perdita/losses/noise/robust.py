@@ -10,8 +10,8 @@ import torch
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution
 from perdita.losses.classification.cross_entropy import cross_entropy
-from perdita.losses.classification.log_odds import target_log_odds
 from perdita.losses.classification.soft_labels import LABEL_SMOOTHING, is_spread, of_surprise
+from perdita.losses.log_odds import target_log_odds
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
 from perdita.core.numerics import as_distribution
-from perdita.losses.classification.log_odds import split_top
+from perdita.losses.log_odds import split_top
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
