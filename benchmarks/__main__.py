@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import torch
 
 from benchmarks.registry import Row, load, measure, save
+from perdita.core.errors import nearest
 
 THREADS = 2  # the same for both contenders on every machine
 
@@ -25,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     known = load()
     if unknown := [name for name in options.rows if not named(name, known)]:
-        print(f"no row named {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
+        for name in unknown:
+            print(f"no row named {name}{nearest(name, known)}; --list names all", file=sys.stderr)
         return 2
     wanted = [row for name in options.rows or known for row in named(name, known)]
     chosen = [known[row] for row in dict.fromkeys(wanted)]
