@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.autograd.functional import jacobian
 
 import perdita.functional as P
 from perdita.losses import known_slopes
@@ -82,6 +83,21 @@ def test_a_weight_a_mask_and_few_numbers_take_the_textbook_form(name, asked):
         torch.testing.assert_close(value, whole, rtol=1e-5, atol=0.0)
         value.backward()
     assert not asked
+
+
+@pytest.mark.parametrize("name", [*TARGETS, "list_net", "list_mle", "xe_ndcg"])
+def test_several_upstreams_at_once(name):
+    if name in TARGETS:
+        x, target = drawn(name, torch.float64)
+    else:
+        x, target = torch.randn(4, 6, dtype=torch.float64), torch.randint(1, 4, (4, 6))
+    values = partial(getattr(P, name), target=target, reduction="mean" if name in TARGETS else "none")
+
+    def several(z):
+        return torch.stack([values(z), 2 * values(z)])
+
+    x = x.detach()
+    torch.testing.assert_close(jacobian(several, x, vectorize=True), jacobian(several, x))
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # PyTorch's own, in forward mode

@@ -1,6 +1,7 @@
 """Losses in few passes: values and slopes by hand, with the textbook form beside them for all else.
 
-Compiled code takes the textbook form, which the compiler fuses by itself; so do transforms and second derivatives.
+Compiled code takes the textbook form, which the compiler fuses by itself; so do transforms, second derivatives and
+several upstream gradients at once.
 """
 
 from __future__ import annotations
@@ -68,15 +69,22 @@ class _Values(Function):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         x, *others = ctx.saved_tensors
-        rest = [None] * ctx.given
-        if not torch.is_grad_enabled():
-            each = upstream / ctx.count if ctx.reduction == "mean" else upstream
-            needed = others[ctx.given :]
-            if torch._C._autograd._get_current_graph_task_keep_graph():
-                needed = [tensor.clone() for tensor in needed]
-            return None, None, ctx.form.slope(each, x, *others[: ctx.given], *needed), *rest
-        values = reduce(ctx.form.plain(x, *others[: ctx.given]), reduction=ctx.reduction)
-        return None, None, *torch.autograd.grad(values, x, upstream, create_graph=True), *rest
+        facts, needed, rest = others[: ctx.given], others[ctx.given :], [None] * ctx.given
+        differentiated = torch.is_grad_enabled()
+        if differentiated or _batched(upstream):
+            with torch.enable_grad():
+                values = reduce(ctx.form.plain(x, *facts), reduction=ctx.reduction)
+            return None, None, *torch.autograd.grad(values, x, upstream, create_graph=differentiated), *rest
+        if torch._C._autograd._get_current_graph_task_keep_graph():
+            needed = [tensor.clone() for tensor in needed]
+        each = upstream / ctx.count if ctx.reduction == "mean" else upstream
+        return None, None, ctx.form.slope(each, x, *facts, *needed), *rest
+
+
+def _batched(tensor: Tensor) -> bool:
+    """Whether it is several upstreams at once, as for a Jacobian."""
+    kinds = torch._C._functorch
+    return bool(kinds.is_batchedtensor(tensor) or kinds.is_legacy_batchedtensor(tensor))
 
 
 # Function.apply looks for transforms first, which takes as long as a softmax; values_of has looked

@@ -32,25 +32,24 @@ def _plain(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _values(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """m, the softmax of the others, whose sum is not one, and that sum: 1 - p without a subtraction."""
-    index = target.long().unsqueeze(1)
+    """m; the softmax of the others, minus its sum in the target's place; and that sum, 1 - p without cancellation."""
+    place = target.long().unsqueeze(1)
     shares = logits.softmax(1)
-    own = shares.gather(1, index)
-    rest = shares.scatter_(1, index, 0.0).sum(1, keepdim=True)
+    own = shares.gather(1, place)
+    rest = shares.scatter_(1, place, 0.0).sum(1, keepdim=True)
     values = (own / rest).log_().squeeze(1)
     lost = ((own < SURE) | (rest < SURE)).squeeze(1)
     if lost.any():  # out of the logits; of the others alone then, so that their sum is one
         rows, index = logits.movedim(1, -1)[lost], target[lost].long().unsqueeze(1)
         others = rows.scatter(1, index, most_negative(logits.dtype))
         values[lost] = rows.gather(1, index).squeeze(1) - others.logsumexp(1)
-        shares.movedim(1, -1)[lost] = others.softmax(1).scatter_(1, index, 0.0)
+        shares.movedim(1, -1)[lost] = others.softmax(1)
         rest.squeeze(1)[lost] = 1.0
-    return values, shares, rest
+    return values, shares.scatter_(1, place, -rest), rest
 
 
 def _slope(upstream: Tensor, logits: Tensor, target: Tensor, shares: Tensor, rest: Tensor) -> Tensor:
-    along = upstream.unsqueeze(1)
-    return shares.mul_(-along / rest).scatter_(1, target.long().unsqueeze(1), along)
+    return shares.mul_(-upstream.unsqueeze(1) / rest)
 
 
 LOG_ODDS = Form(_plain, _values, _slope)

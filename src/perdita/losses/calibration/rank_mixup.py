@@ -33,7 +33,7 @@ def _slope(upstream: Tensor, logits: Tensor, probs: Tensor) -> Tensor:
     highest = probs.amax(1, keepdim=True)
     top = (probs == highest).to(probs.dtype)
     along = upstream.unsqueeze(1) * highest
-    return probs.mul_(-along).addcmul_(top, along / top.sum(1, keepdim=True))
+    return top.mul_(along / top.sum(1, keepdim=True)).sub_(probs.mul_(along))
 
 
 CONFIDENCE = Form(lambda logits: torch.exp(logits.amax(1) - logits.logsumexp(1)), _values, _slope)
