@@ -6,7 +6,7 @@ several upstream gradients at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -70,21 +70,31 @@ class _Values(Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         x, *others = ctx.saved_tensors
         facts, needed, rest = others[: ctx.given], others[ctx.given :], [None] * ctx.given
-        differentiated = torch.is_grad_enabled()
-        if differentiated or _batched(upstream):
-            with torch.enable_grad():
-                values = reduce(ctx.form.plain(x, *facts), reduction=ctx.reduction)
-            return None, None, *torch.autograd.grad(values, x, upstream, create_graph=differentiated), *rest
+        if torch.is_grad_enabled() or not is_plain() or several(upstream):
+            found = textbook_slopes(lambda z: reduce(ctx.form.plain(z, *facts), reduction=ctx.reduction), [x], upstream)
+            return None, None, *found, *rest
         if torch._C._autograd._get_current_graph_task_keep_graph():
             needed = [tensor.clone() for tensor in needed]
         each = upstream / ctx.count if ctx.reduction == "mean" else upstream
         return None, None, ctx.form.slope(each, x, *facts, *needed), *rest
 
 
-def _batched(tensor: Tensor) -> bool:
-    """Whether it is several upstreams at once, as for a Jacobian."""
-    kinds = torch._C._functorch
-    return bool(kinds.is_batchedtensor(tensor) or kinds.is_legacy_batchedtensor(tensor))
+def several(upstream: Tensor) -> bool:
+    """Whether these are several upstream gradients at once, as a vectorised Jacobian asks for; not those of vmap."""
+    return bool(torch._C._functorch.is_legacy_batchedtensor(upstream))
+
+
+def textbook_slopes(
+    plain: Callable[..., Tensor], inputs: Sequence[Tensor], upstream: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Gradients to the inputs by the textbook form, with a graph of their own where this pass is recorded."""
+    if not is_plain():  # under vmap, which knows no leaves
+        return torch.func.vjp(plain, *inputs)[1](upstream)  # type: ignore[no-any-return]
+    recorded = torch.is_grad_enabled()
+    with torch.enable_grad():
+        own = inputs if recorded else [tensor.detach().requires_grad_() for tensor in inputs]
+        values = plain(*own)
+    return torch.autograd.grad(values, own, upstream, create_graph=recorded)
 
 
 # Function.apply looks for transforms first, which takes as long as a softmax; values_of has looked

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
+from perdita.losses.known_slopes import several, textbook_slopes
+
 if TYPE_CHECKING:
     from jaxtyping import Float
 
@@ -90,7 +92,12 @@ class _Sums(Function):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         first, second, *facts = ctx.saved_tensors
-        slopes = _Slopes.apply(ctx.pairs, ctx.rows, upstream, first, second, *facts)
+        if several(upstream):
+            slopes = textbook_slopes(
+                lambda *own: whole_sums(ctx.pairs, ctx.rows, *own, *facts), [first, second], upstream
+            )
+        else:
+            slopes = _Slopes.apply(ctx.pairs, ctx.rows, upstream, first, second, *facts)
         return (None, None, *slopes, *(None for _ in facts))
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from perdita.losses.distillation.rankings import in_one_scale
-from perdita.losses.known_slopes import Form, values_of
+from perdita.losses.known_slopes import Form, several, textbook_slopes, values_of
 from perdita.losses.ranking.lists import within_list
 
 if TYPE_CHECKING:
@@ -171,6 +171,8 @@ class _SoftCounts(Function):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Tensor:
         (values,) = ctx.saved_tensors
+        if several(upstream):
+            return textbook_slopes(whole_soft_counts, [values], upstream)[0]
         return _CountSlopes.apply(upstream, values)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -217,6 +219,8 @@ class _StepSums(Function):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         values, weights = ctx.saved_tensors
+        if several(upstream):
+            return textbook_slopes(lambda own: whole_step_sums(own, weights), [values], upstream)[0], None
         return _Slopes.apply(upstream, values, weights), None  # type: ignore[no-untyped-call]
 
 
