@@ -63,3 +63,13 @@ def test_a_logit_that_is_no_number_is_named() -> None:
     x[2, 1] = float("nan")
     with pytest.raises(InputError, match=r"logits must be finite; logits\[2, 1\] = nan"):
         P.cross_entropy(x, torch.tensor([0, 1, 2, 0]))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_an_ignored_logit_that_is_no_number_reaches_no_gradient(reduction: str) -> None:
+    x = logits(4, 3).detach()
+    x[1] = float("nan")
+    value, slope = value_and_slope(x.requires_grad_(), torch.tensor([0, -100, 1, 2]), reduction=reduction)
+    assert value.isfinite().all()
+    assert (slope[1] == 0).all()
+    assert slope.isfinite().all()

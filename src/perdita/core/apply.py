@@ -21,6 +21,7 @@ from perdita.core.reduction import align, check_reduction, reduce
 from perdita.core.signature import Field, Signature, Sizes
 
 _DEBUG: ContextVar[bool] = ContextVar("perdita_debug", default=False)
+NO_LABEL = -0x3B9A_CA07_1CE5_0DD5  # which nobody means by a label: a kernel that may leave it out leaves out nothing
 _LOOKED: set[str] = set()  # losses whose first logits were looked at
 _peek = torch._C._functorch.peek_interpreter_stack  # the function transform within which we are, or None
 
@@ -71,10 +72,10 @@ def apply(
     compiling = torch.compiler.is_compiling()
     plan = _drawn(card, tensors) if compiling else _plan(card, tensors)
     sizes, eager = plan.sizes, not compiling and (plan.near or _DEBUG.get()) and _peek() is None
-    plain = weight is None and mask is None and normalizer is None and reduction != "batchmean"
-    if plain and eager and plan.screens and ignore_index is not None and card.name in _LOOKED and not _DEBUG.get():
-        try:  # the labels are the only values that can be wrong, and the loss's kernel looks at them itself
-            values: Tensor = per_example(**tensors, **options, reduction=reduction, ignore_index=ignore_index)
+    plain = weight is None and mask is None and normalizer is None and (ignore_index is None or ignore_index < 0)
+    if plain and eager and plan.screens and reduction != "batchmean" and card.name in _LOOKED and not _DEBUG.get():
+        try:  # the labels are the only values that can be wrong, and the loss's kernel refuses them, ignored ones too
+            values: Tensor = per_example(**tensors, **options, reduction=reduction, ignore_index=NO_LABEL)
             if _is_finite(values):
                 return values
         except IndexError:
@@ -126,7 +127,7 @@ class Plan(NamedTuple):
     near: bool  # all lie on the CPU
     narrow: bool  # one is in half precision
     reduces: bool  # the loss can reduce for itself
-    screens: bool  # its labels are all that can be wrong, and its kernel leaves out ignored ones and raises for others
+    screens: bool  # its labels are all that can be wrong, and its kernel raises IndexError for all but one number
 
 
 def _plan(card: Card, tensors: Mapping[str, Any]) -> Plan:

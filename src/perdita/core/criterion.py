@@ -66,8 +66,7 @@ class Criterion(nn.Module):
         return {"loss": self.card.name, **given}
 
     def extra_repr(self) -> str:
-        shown = {key: value for key, value in self.options.items() if not isinstance(value, Tensor)}
-        return ", ".join(f"{key}={value!r}" for key, value in shown.items())
+        return ", ".join(f"{key}={value!r}" for key, value in self.options.items() if not isinstance(value, Tensor))
 
     def __add__(self, other: Criterion | Sum) -> Sum:
         return Sum.of(self) + other

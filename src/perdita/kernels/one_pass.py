@@ -75,10 +75,10 @@ def cross_entropy(
 def _one_pass(
     logits: Tensor, target: Tensor, *, label_smoothing: float, reduction: str = "none", ignore_index: int | None = None
 ) -> Tensor:
-    """Raises IndexError where labels that are to be left out, or are no class, may be among those that come."""
+    """With an ``ignore_index``, which means none, it raises IndexError for a label that is no class."""
     if ignore_index is not None:
         low, high = target.aminmax()
-        if low < 0 or high >= logits.shape[1] or ignore_index >= 0:
+        if low < 0 or high >= logits.shape[1]:
             raise IndexError
     return OnePass.apply(logits, target.long(), label_smoothing, reduction)
 
