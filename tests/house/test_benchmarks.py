@@ -98,9 +98,10 @@ def test_an_exact_name_is_one_row_and_a_beginning_all_that_follow() -> None:
 
 
 def test_an_unknown_row_is_an_error() -> None:
-    found = python("-m", "benchmarks", "no-such-row", folder=ROOT)
+    found = python("-m", "benchmarks", "no-such-row", "torch-mse", folder=ROOT)
     assert found.returncode == 2
     assert "no row named no-such-row" in found.stderr
+    assert "no row named torch-mse; did you mean 'elementwise-torch-mse'" in found.stderr
 
 
 def test_a_row_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,12 +84,12 @@ def several(upstream: Tensor) -> bool:
     return bool(torch._C._functorch.is_legacy_batchedtensor(upstream))
 
 
-def textbook_slopes(
-    plain: Callable[..., Tensor], inputs: Sequence[Tensor], upstream: Tensor
-) -> tuple[Tensor | None, ...]:
+def textbook_slopes(plain: Callable[..., Tensor], inputs: Sequence[Tensor], upstream: Tensor) -> tuple[Tensor, ...]:
     """Gradients to the inputs by the textbook form, with a graph of their own where this pass is recorded."""
     if not is_plain():  # under vmap, which knows no leaves
-        return torch.func.vjp(plain, *inputs)[1](upstream)  # type: ignore[no-any-return]
+        _, pulled_back = torch.func.vjp(plain, *inputs)
+        slopes: tuple[Tensor, ...] = pulled_back(upstream)
+        return slopes
     recorded = torch.is_grad_enabled()
     with torch.enable_grad():
         own = inputs if recorded else [tensor.detach().requires_grad_() for tensor in inputs]

@@ -64,9 +64,7 @@ def _lay(row: Float[Tensor, "p"], tensors: Sequence[Tensor], gradients: Sequence
         row.new_zeros(()).expand(tensor.numel()) if gradient is None else gradient.flatten()
         for tensor, gradient in zip(tensors, gradients, strict=True)
     ]
-    if len(pieces) == 1:
-        row.copy_(pieces[0])  # on several threads, which cat is not
-    elif all(piece.device == row.device for piece in pieces):
+    if all(piece.device == row.device for piece in pieces):
         torch.cat(pieces, out=row)
     else:  # a trunk that is spread over devices
         torch.cat([piece.to(row.device) for piece in pieces], out=row)
