@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +47,7 @@ def value_and_gradient(function: Callable[..., torch.Tensor], *inputs: torch.Ten
 
 def race(
     ours: Contender,
-    theirs: Contender,
-    *,
+    *theirs: Contender,
     unit: str,
     repeats: int = 15,
     warmups: int = 3,
@@ -58,7 +57,7 @@ def race(
     """Median wall time of each, interleaved; measured anew, up to ``tries`` times, while it is noisy.
 
     Args:
-        ours, theirs: what is timed; the caller has seen to it that they agree.
+        ours, theirs: what is timed; the caller has seen to it that they agree. Of several the fastest counts.
         unit: s, ms or µs.
         repeats: timings of each, at least 8.
         warmups: untimed calls before.
@@ -68,9 +67,11 @@ def race(
     if repeats < 8:
         raise ValueError(f"a median of {repeats} timings says little; repeats must be at least 8")
     for _ in range(warmups):
-        ours(), theirs()
+        for contender in (ours, *theirs):
+            contender()
     for _ in range(tries):
-        first, second = interleave(ours, theirs, repeats, loops)
+        first, *others = interleave((ours, *theirs), repeats, loops)
+        second = min(others, key=statistics.median)
         noisy = max(spread(first), spread(second)) > NOISY
         if not noisy:
             break
@@ -78,11 +79,11 @@ def race(
     return Measured(statistics.median(first) * scale, statistics.median(second) * scale, noisy=noisy)
 
 
-def interleave(ours: Contender, theirs: Contender, repeats: int, loops: int) -> tuple[list[float], list[float]]:
+def interleave(contenders: Sequence[Contender], repeats: int, loops: int) -> list[list[float]]:
     """Seconds of ``loops`` calls of each, A B A B …"""
-    seconds: tuple[list[float], list[float]] = ([], [])
+    seconds: list[list[float]] = [[] for _ in contenders]
     for _ in range(repeats):
-        for contender, its in zip((ours, theirs), seconds, strict=True):
+        for contender, its in zip(contenders, seconds, strict=True):
             start = time.perf_counter()
             for _ in range(loops):
                 contender()

@@ -43,9 +43,14 @@ def test_targets(target: str, met: bool) -> None:
 
 def test_turns_alternate() -> None:
     turns: list[str] = []
-    seconds = interleave(lambda: turns.append("a"), lambda: turns.append("b"), 3, 2)
-    assert "".join(turns) == "aabb" * 3
-    assert [len(its) for its in seconds] == [3, 3]
+    seconds = interleave([lambda own=own: turns.append(own) for own in "abc"], 3, 2)
+    assert "".join(turns) == "aabbcc" * 3
+    assert [len(its) for its in seconds] == [3, 3, 3]
+
+
+def test_of_several_peers_the_fastest_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.race.interleave", lambda *_: [[2.0], [5.0], [3.0], [4.0]])
+    assert race(int, int, int, int, unit="s") == Measured(2.0, 3.0)
 
 
 def test_noise_is_marked_and_not_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

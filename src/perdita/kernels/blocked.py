@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from perdita.kernels.buffers import in_large_pages
+from perdita.kernels.logit_blocks import add_product, in_large_pages, linear, linear_into, times
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    pass
 
 Evaluate = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor | None]]
 Found = list[tuple[Tensor, Tensor | None]]  # values, and what is beside them, one part of the rows after another
@@ -168,7 +167,7 @@ def _through_linear(plan: Plan, head: list[int], block: list[Tensor], slope: Ten
     """Multiply a block's logit gradient into the gradients of the head's hidden, weight and bias."""
     hidden, weight = block[head[0]], block[head[1]]
     if plan.wanted[head[0]]:
-        parts[head[0]].append(slope @ weight)
+        parts[head[0]].append(times(slope, weight) if plan.in_place else slope @ weight)
     if plan.wanted[head[1]]:
         dtype, so_far = plan.sum_dtype(weight), parts[head[1]]
         if plan.in_place and so_far is not None:
@@ -207,17 +206,11 @@ def cached_rows(classes: int, at_most: int, learned: bool = False) -> int:
     return max(min((LEARNED_LOGITS if learned else CACHED_LOGITS) // max(classes, 1), at_most), 1)
 
 
-def linear(hidden: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-    """Logits of a head's tensors; they are the logits themselves where they come alone."""
-    return hidden if weight is None else F.linear(hidden, weight, bias)
-
-
 def project(buffer: Tensor | None, hidden: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
     """`linear`, in the buffer where there is one."""
     if buffer is None or weight is None:
         return linear(hidden, weight, bias)
-    out = buffer[: hidden.shape[0]]
-    return torch.mm(hidden, weight.T, out=out) if bias is None else torch.addmm(bias, hidden, weight.T, out=out)
+    return linear_into(buffer[: hidden.shape[0]], hidden, weight, bias)
 
 
 def _buffer(plan: Plan, tensors: Sequence[Tensor], head: list[int]) -> Tensor | None:
@@ -232,22 +225,6 @@ def _plus(plan: Plan, so_far: Tensor | None, part: Tensor) -> Tensor:
     if so_far is None:
         return part
     return so_far.add_(part) if plan.in_place else so_far + part
-
-
-CLASSES_AT_ONCE = 4096  # of a product in half precision before it is added in float32
-
-
-def add_product(total: Float[Tensor, "v d"], slope: Float[Tensor, "n v"], hidden: Float[Tensor, "n d"]) -> None:
-    """total += slope.T @ hidden, in place, in the dtype of total.
-
-    A sum of mixed dtypes is slow in PyTorch, so products in half precision are widened first, a part at a time.
-    """
-    if total.dtype == slope.dtype:
-        total.addmm_(slope.T, hidden)
-        return
-    for start in range(0, total.shape[0], CLASSES_AT_ONCE):
-        stop = start + CLASSES_AT_ONCE
-        total[start:stop].add_((slope[:, start:stop].T @ hidden).to(total.dtype))
 
 
 def curvature(

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from perdita.core.numerics import HALF
-from perdita.kernels.blocked import Plan, add_product, cached_rows, linear, own_graph, project
-from perdita.kernels.buffers import block_buffer, in_large_pages, softmax_of_rows
+from perdita.kernels.blocked import Plan, cached_rows, own_graph, project
+from perdita.kernels.logit_blocks import add_product, block_buffer, in_large_pages, linear, softmax_of_rows, times
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -185,16 +185,6 @@ class CrossEntropyBlocks:
 def split_evenly(rows: int, at_most: int) -> int:
     """Rows of each of the fewest parts that have ``at_most``: no part is much smaller than the others."""
     return max(-(-rows // -(-rows // at_most)), 1) if rows else 1
-
-
-def times(slope: Float[Tensor, "n v"], weight: Float[Tensor, "v d"], out: Float[Tensor, "n d"]) -> None:
-    """out = slope @ weight: each thread sums over its own part of the classes, and threads wait for each other once."""
-    parts, classes = torch.get_num_threads(), weight.shape[0]
-    if not slope.is_cpu or slope.dtype in HALF or parts == 1 or classes % parts or classes < 16 * parts * out.shape[1]:
-        torch.mm(slope, weight, out=out)
-        return
-    own = slope.unflatten(1, (parts, -1)).transpose(0, 1)  # (parts, n, v / parts)
-    torch.sum(torch.bmm(own, weight.unflatten(0, (parts, -1))), 0, out=out)
 
 
 def _accumulate(total: Tensor, slope: Tensor, hidden: Tensor, first: bool) -> None:

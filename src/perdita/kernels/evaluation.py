@@ -17,10 +17,11 @@ from perdita.core.errors import InputError
 from perdita.core.numerics import widen
 from perdita.core.reduction import check_reduction
 from perdita.kernels.autograd import Total, Values
-from perdita.kernels.blocked import Plan, linear
+from perdita.kernels.blocked import Plan
 from perdita.kernels.cross_entropy_blocks import CrossEntropyBlocks
 from perdita.kernels.dispatch import WHOLE, Whole, Wish, whole
 from perdita.kernels.inputs import MASK, Rows, prepare
+from perdita.kernels.logit_blocks import linear
 from perdita.kernels.row_loss import Head, row_loss
 
 if TYPE_CHECKING:

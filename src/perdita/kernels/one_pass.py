@@ -11,7 +11,7 @@ from torch.autograd import Function
 
 from perdita.core.apply import apply, is_plain
 from perdita.kernels.autograd import used_up
-from perdita.kernels.buffers import in_large_pages
+from perdita.kernels.logit_blocks import in_large_pages
 from perdita.kernels.row_loss import card_of_name
 
 if TYPE_CHECKING:

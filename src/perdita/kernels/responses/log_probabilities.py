@@ -12,10 +12,11 @@ from torch import Tensor
 from perdita.core.errors import InputError
 from perdita.core.numerics import widen
 from perdita.kernels.autograd import Values
-from perdita.kernels.blocked import Plan, linear
+from perdita.kernels.blocked import Plan
 from perdita.kernels.evaluation import IMPLEMENTATIONS, cap_logits, check_rows, wants_gradient
 from perdita.kernels.inputs import Rows, prepare
 from perdita.kernels.linear import block_rows_of, checked_shift, fused_linear
+from perdita.kernels.logit_blocks import linear
 from perdita.kernels.row_loss import Head, row_loss
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from perdita.kernels.blocked import add_product
+from perdita.kernels.logit_blocks import add_product, linear_into
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -139,10 +139,8 @@ def tile_logits(
     logits = buffer[: hidden.shape[0] * weight.shape[0]].view(hidden.shape[0], weight.shape[0])
     if hidden.dtype != buffer.dtype:
         logits.copy_(F.linear(hidden, weight, bias))
-    elif bias is None:
-        torch.mm(hidden, weight.T, out=logits)
     else:
-        torch.addmm(bias, hidden, weight.T, out=logits)
+        linear_into(logits, hidden, weight, bias)
     if tiles.softcap is None:
         return logits, None
     logits.div_(tiles.softcap).tanh_()

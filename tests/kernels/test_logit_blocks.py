@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
 from perdita.kernels import fused_linear
-from perdita.kernels.buffers import LINE, PAGE, block_buffer, in_large_pages, softmax_of_rows
-from perdita.kernels.cross_entropy_blocks import times
+from perdita.kernels.logit_blocks import LINE, PAGE, block_buffer, in_large_pages, linear_into, softmax_of_rows, times
 
 MAPS = Path("/proc/self/smaps")
 ROWS, FEATURES, CLASSES = 7, 5, 1026  # long rows, which lie apart in either dtype; parts for two and three threads
@@ -134,3 +134,26 @@ def test_a_product_in_parts_of_the_classes(threads: int, restored_threads: None)
     torch.set_num_threads(threads)
     times(slope, weight, out)
     torch.testing.assert_close(out, slope @ weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("threads", [1, 2, 8])  # five parts, the last of two classes; three; one
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_logits_of_some_classes_at_a_time(
+    with_bias: bool, threads: int, dtype: torch.dtype, restored_threads: None
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    hidden, weight, bias = (
+        torch.randn(*shape, generator=generator).to(dtype) / 8 for shape in ((ROWS, 1024), (CLASSES, 1024), (CLASSES,))
+    )
+    torch.set_num_threads(threads)
+    out = block_buffer(hidden, ROWS, CLASSES).fill_(torch.nan)
+    assert linear_into(out, hidden, weight, bias if with_bias else None) is out
+    torch.testing.assert_close(out, F.linear(hidden, weight, bias if with_bias else None))
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 6), (3, 0, 6), (3, 4, 0)])
+def test_logits_of_nothing(shape: tuple[int, int, int]) -> None:
+    rows, features, classes = shape
+    hidden, weight = torch.ones(rows, features), torch.ones(classes, features)
+    assert torch.equal(linear_into(torch.empty(rows, classes), hidden, weight), hidden @ weight.T)
