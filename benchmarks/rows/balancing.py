@@ -109,7 +109,22 @@ def upgrad() -> Measured:
     target="ours / theirs <= 0.5",
 )
 def features() -> Measured:
-    tasks = Tasks(TASKS // 2)
+    return through_features(TASKS // 2)
+
+
+@row(
+    "balance-features-8",
+    peer="the same balancer on gradients to the parameters",
+    shape=SHAPE,
+    unit="ms",
+    target="ours / theirs <= 0.5",
+)
+def more_features() -> Measured:
+    return through_features(TASKS)
+
+
+def through_features(count: int) -> Measured:
+    tasks = Tasks(count)
     balancer = GradientBalancer("upgrad")
 
     def ours() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -123,17 +124,16 @@ class GradientBalancer(nn.Module):
             shares = None if mix is None else mix.sum(0).tolist()
             rows, used, beside = gradient_rows(scalars, ends, () if hooked else rest, shares)
             if features is None:
-                rows = mean_over_ranks({"rows": rows}, self.group)["rows"]
-            products = rows @ rows.T
+                rows = mean_gradients(rows, self.group)
+            products = functools.reduce(torch.add, [(own @ own.T).to(rows[0]) for own in rows])
             if features is not None and ranks > 1:  # each rank has items of its own
                 products = mean_over_ranks({"products": products}, self.group)["products"] / ranks
-            mix = None if mix is None else mix.to(rows)
+            mix = None if mix is None else mix.to(products)
             found = self._weigh(products, mix, names, allow_nonfinite)
             weights = found.weights if mix is None else found.weights @ mix
-            parts = (weights.unsqueeze(0) @ rows).squeeze(0).split_with_sizes([end.numel() for end in ends])
             balanced = [
-                part.view_as(end).to(end.dtype) if at in used else None
-                for at, (part, end) in enumerate(zip(parts, ends, strict=True))
+                (weights.to(own).unsqueeze(0) @ own).view_as(end).to(end.dtype) if at in used else None
+                for at, (own, end) in enumerate(zip(rows, ends, strict=True))
             ]
         if hooked:
             _through(totals, ends, balanced)

@@ -41,13 +41,13 @@ def complementary(matrix: Float[Tensor, "k k"], offset: Float[Tensor, "*b k"]) -
     """
     m = matrix.double().numpy()
     scale = np.sqrt(m.diagonal())
-    m = _definite(m / (scale[:, None] * scale), torch.finfo(matrix.dtype).eps)
+    m = _definite(m / np.outer(scale, scale), torch.finfo(matrix.dtype).eps)
     k = len(m)
     q = (offset.double().numpy() / scale).reshape(-1, k)
     slack = SLACK * (1 + np.abs(q).max(1, keepdims=True))
-    x = (-q).clip(0)
+    x = np.maximum(-q, 0)
     for _ in range(SWEEPS):
-        x = (x - x @ m - q).clip(0)
+        x = np.maximum(x - x @ m - q, 0)
     free = x > 0
     fewest, patience = np.full(len(q), k + 1), np.full(len(q), PATIENCE)
     places, identity = np.arange(k), np.eye(k)
@@ -55,14 +55,14 @@ def complementary(matrix: Float[Tensor, "k k"], offset: Float[Tensor, "*b k"]) -
         both = free[:, :, None] & free[:, None, :]
         x = np.linalg.solve(np.where(both, m, identity), np.where(free, -q, 0.0)[:, :, None])[:, :, 0]
         wrong = np.where(free, x, x @ m + q) < -slack
-        count = wrong.sum(1)
-        if not count.any():
+        if not wrong.any():
             break
+        count = wrong.sum(1)
         patience = np.where(count < fewest, PATIENCE, patience - 1)
         fewest = np.minimum(count, fewest)
         last = places == np.where(wrong, places, -1).max(1, keepdims=True)
         free ^= wrong & ((patience >= 0)[:, None] | last)
-    return torch.from_numpy((x.clip(0) / scale).reshape(offset.shape))
+    return torch.from_numpy((np.maximum(x, 0) / scale).reshape(offset.shape))
 
 
 def nearest_to_origin(matrix: Float[Tensor, "k k"]) -> Float[Tensor, "k"]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Rows(NamedTuple):
     """Gradients of k scalars."""
 
-    rows: Float[Tensor, "k p"]  # to the balanced tensors, flattened, in at least float32
+    rows: list[Float[Tensor, "k p"]]  # to each balanced tensor, flattened, in at least float32
     used: set[int]  # places of the balanced tensors that some scalar depends on
     beside: list[Tensor | None]  # to each of the other tensors, of the weighted sum
 
@@ -37,37 +37,27 @@ def gradient_rows(
         beside: parameters for which the sum will do.
         shares: the scalars' weights in that sum.
     """
-    first, count, ends = tensors[0], len(tensors), [*tensors, *beside]
-    dtype = torch.promote_types(first.dtype, torch.float32)
-    width = sum(tensor.numel() for tensor in tensors)
-    rows = torch.empty(len(scalars), width, dtype=dtype, device=first.device)
-    unused = set(range(count))
+    kept: list[list[Tensor | None]] = [[None] * len(scalars) for _ in tensors]
     sums: list[Tensor | None] = [None] * len(beside)
-    for row, scalar, share in zip(rows, scalars, shares or [1.0] * len(scalars), strict=True):
+    for at, (scalar, share) in enumerate(zip(scalars, shares or [1.0] * len(scalars), strict=True)):
         if scalar is None or not scalar.requires_grad:
-            row.zero_()
             continue
-        found = torch.autograd.grad(scalar, ends, retain_graph=True, allow_unused=True)
-        if unused:
-            unused.intersection_update(place for place, gradient in enumerate(found[:count]) if gradient is None)
-        _lay(row, tensors, found[:count])
-        for place, gradient in enumerate(found[count:]):
+        found = torch.autograd.grad(scalar, [*tensors, *beside], retain_graph=True, allow_unused=True)
+        for own, gradient in zip(kept, found, strict=False):
+            own[at] = gradient
+        for place, gradient in enumerate(found[len(tensors) :]):
             if gradient is not None:
                 own, before = gradient if share == 1 else share * gradient, sums[place]
                 sums[place] = own if before is None else before + own
-    return Rows(rows, set(range(count)) - unused, sums)
+    used = {place for place, own in enumerate(kept) if any(gradient is not None for gradient in own)}
+    return Rows([_stacked(tensor, kept.pop(0)) for tensor in tensors], used, sums)
 
 
-def _lay(row: Float[Tensor, "p"], tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
-    """Write gradients into a row, one after another; zeros where a tensor has none."""
-    pieces = [
-        row.new_zeros(()).expand(tensor.numel()) if gradient is None else gradient.flatten()
-        for tensor, gradient in zip(tensors, gradients, strict=True)
-    ]
-    if all(piece.device == row.device for piece in pieces):
-        torch.cat(pieces, out=row)
-    else:  # a trunk that is spread over devices
-        torch.cat([piece.to(row.device) for piece in pieces], out=row)
+def _stacked(tensor: Tensor, gradients: Sequence[Tensor | None]) -> Float[Tensor, "k p"]:
+    """Gradients to a tensor one below the other; zeros where there is none."""
+    zeros = torch.zeros_like(tensor) if any(gradient is None for gradient in gradients) else tensor
+    rows = torch.stack([zeros if gradient is None else gradient for gradient in gradients])
+    return rows.reshape(len(gradients), tensor.numel()).to(torch.promote_types(rows.dtype, torch.float32))
 
 
 def leaves(scalars: Sequence[Tensor | None], above: Iterable[Tensor | None] = ()) -> list[Tensor]:
