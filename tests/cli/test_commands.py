@@ -114,6 +114,15 @@ def test_reproduce(run):
     assert [row["slug"] for row in json.loads(every[1])] == ["made-up"]
 
 
+def test_reproducing_all_says_how_far_it_is(run):
+    two = MADE_UP + 'harness.slugs = lambda: {"made-up": "x", "another": "y"}\n'
+    told = two + "from perdita.compare import terminal\nterminal.QUIET = 0\n"
+    ((code, out, err),) = run.each(["reproduce", "--all", "--json"], before=told)
+    assert code == 0
+    assert len(json.loads(out)) == 2
+    assert err.startswith("another: 1 of 2, about ")
+
+
 @pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
 def test_a_narrow_terminal_gets_fewer_columns_and_no_word_in_pieces():
     command = f"stty cols 80; {sys.executable} -m perdita papers"

@@ -14,7 +14,7 @@ import os
 import pkgutil
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -188,11 +188,6 @@ def reproduce(slug: str, seeds: int | Sequence[int] | None = None, device: str =
     seconds = time.perf_counter() - started
     date = datetime.now(UTC).date().isoformat()
     return Result(chosen, evidence, verdict, seconds, date, _versions(), _machine())
-
-
-def reproduce_all(seeds: int | None = None, device: str = "cpu") -> Iterator[Result]:
-    """Every claim, one after another."""
-    return (reproduce(slug, seeds, device) for slug in slugs())
 
 
 def stored_results(path: Path = RESULTS) -> dict[str, dict[str, Any]]:
