@@ -25,7 +25,8 @@ LARGE = 1 << 16  # numbers from which on fewer passes save more time than a deri
 class Form(NamedTuple):
     """One function of x, three times; the facts are tensors that no gradient reaches, or None.
 
-    ``plain(x, *facts)`` gives values. ``values(x, *facts)`` gives the same, and what the slope needs.
+    ``plain(x, *facts)`` gives values. ``values(x, *facts)`` gives the same, and what the slope needs; in a form that is
+    ``summed``, for one value of each number of x, it gives the sum alone.
     ``slope(upstream, x, *facts, *needed)`` gives the gradient to x, which it may write over what it needed; upstream is
     one number where values were reduced.
     """
@@ -33,6 +34,7 @@ class Form(NamedTuple):
     plain: Callable[..., Tensor]
     values: Callable[..., tuple[Tensor, ...]]
     slope: Callable[..., Tensor]
+    summed: bool = False
 
 
 def values_of(
@@ -62,8 +64,11 @@ class _Values(Function):
     @staticmethod
     def forward(ctx: Any, form: Form, reduction: str, x: Tensor, *facts: Tensor | None) -> Tensor:
         values, *needed = form.values(x, *facts)
-        ctx.form, ctx.reduction, ctx.given, ctx.count = form, reduction, len(facts), values.numel()
+        ctx.form, ctx.reduction, ctx.given = form, reduction, len(facts)
+        ctx.count = x.numel() if form.summed else values.numel()
         ctx.save_for_backward(x, *facts, *needed)
+        if form.summed:
+            return values / ctx.count if reduction == "mean" else values
         return reduce(values, reduction=reduction)
 
     @staticmethod

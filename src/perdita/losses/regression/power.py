@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import torch
 import torch.nn.functional as F
 
 from perdita.core import Cost, Range, Traits, loss
@@ -57,14 +58,21 @@ def mse(
 
 def _square(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     residual = prediction - target
-    return residual.square(), residual
+    return _inner(residual, residual), residual
 
 
 def _slope_of_square(upstream: Tensor, prediction: Tensor, target: Tensor, residual: Tensor) -> Tensor:
     return residual.mul_(2 * upstream)
 
 
-SQUARE = Form(partial(F.mse_loss, reduction="none"), _square, _slope_of_square)
+def _inner(x: Float[Tensor, "*d"], y: Float[Tensor, "*d"]) -> Float[Tensor, ""]:
+    """The inner product, summed in parts: one long sum in float32 would lose digits."""
+    parts = zip(x.reshape(-1).split(PART), y.reshape(-1).split(PART), strict=True)
+    return torch.stack([torch.dot(*part) for part in parts]).sum()
+
+
+PART = 1 << 18
+SQUARE = Form(partial(F.mse_loss, reduction="none"), _square, _slope_of_square, summed=True)
 
 
 @loss(
