@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from perdita.kernels.logit_blocks import add_product, in_large_pages, linear, linear_into, times
-
-if TYPE_CHECKING:
-    pass
 
 Evaluate = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor | None]]
 Found = list[tuple[Tensor, Tensor | None]]  # values, and what is beside them, one part of the rows after another
