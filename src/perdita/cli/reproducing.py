@@ -17,8 +17,6 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Measure a paper's claim again, at small scale, and judge it by a rule fixed beforehand."""
-    from contextlib import nullcontext
-
     from perdita.claims import harness
     from perdita.compare.terminal import progress
     from perdita.core.errors import InputError
@@ -27,15 +25,14 @@ def reproduce(
         raise InputError("give the slug of a paper, or --all")
     rows, remarks = [], []
     chosen = list(harness.slugs()) if everything else [str(slug)]
-    with progress(len(chosen), text=chosen[0]) if everything else nullcontext() as bar:
-        for place, name in enumerate(chosen, 1):
+    with progress(len(chosen), text=chosen[0]) as bar:
+        for name, following in zip(chosen, [*chosen[1:], ""], strict=True):
             result = harness.reproduce(name, seeds)
             rows.append(result.to_json())
             remarks += [f"{name}: {remark}" for remark in result.evidence.details.get("remarks", [])]
             if write:
                 harness.store_results([result])
-            if bar is not None:
-                bar.advance(text=chosen[min(place, len(chosen) - 1)])
+            bar.advance(text=following)
     if as_json:
         return print_json(rows if everything else rows[0])
     console = open_console()

@@ -31,6 +31,8 @@ def gradient_rows(
 ) -> Rows:
     """The gradient of each scalar to all tensors: one backward pass for each scalar; graphs are kept.
 
+    It takes the memory of k gradients, and of the k of one tensor once more while they are laid together.
+
     Args:
         scalars: None, or one without a graph, has a row of zeros.
         tensors: parameters or features whose gradients are kept apart.
@@ -90,9 +92,10 @@ def mean_gradients(
     there = [gradient for gradient in gradients if gradient is not None]
     if not there or world_size(group) == 1:
         return gradients
-    flat = mean_over_ranks({"flat": torch.cat([one.flatten() for one in there])}, group)["flat"]
+    flat = torch.cat([one.flatten().to(there[0].device) for one in there])  # they may lie on several devices
+    flat = mean_over_ranks({"flat": flat}, group)["flat"]
     means = iter(flat.split([one.numel() for one in there]))
-    return [None if one is None else next(means).view_as(one).to(one.dtype) for one in gradients]
+    return [None if one is None else next(means).view_as(one).to(one) for one in gradients]
 
 
 def add_gradients(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:

@@ -58,20 +58,15 @@ def mse(
 
 def _square(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     residual = prediction - target
-    return _inner(residual, residual), residual
+    parts = residual.reshape(-1).split(PART)
+    return torch.stack([torch.dot(part, part) for part in parts]).sum(), residual
 
 
 def _slope_of_square(upstream: Tensor, prediction: Tensor, target: Tensor, residual: Tensor) -> Tensor:
     return residual.mul_(2 * upstream)
 
 
-def _inner(x: Float[Tensor, "*d"], y: Float[Tensor, "*d"]) -> Float[Tensor, ""]:
-    """The inner product, summed in parts: one long sum in float32 would lose digits."""
-    parts = zip(x.reshape(-1).split(PART), y.reshape(-1).split(PART), strict=True)
-    return torch.stack([torch.dot(*part) for part in parts]).sum()
-
-
-PART = 1 << 18
+PART = 1 << 18  # numbers of one inner product: a longer sum in float32 would lose digits
 SQUARE = Form(partial(F.mse_loss, reduction="none"), _square, _slope_of_square, summed=True)
 
 
